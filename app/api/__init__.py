@@ -1,0 +1,18 @@
+"""The JSON API for programs, and for the portal's own player."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+
+def register(app: Flask) -> None:
+    """Add the API to an application whose portal is registered: they share routing, limits and errors."""
+    from app.api import access, calls, messages
+    from app.extensions import csrf, limiter
+    from app.web import limits
+
+    for blueprint in (messages.blueprint, calls.blueprint):
+        limiter.limit(limits.api_requests, key_func=access.caller_key)(blueprint)
+        # A bearer token needs no CSRF token; for a session access.check() asks for one.
+        csrf.exempt(blueprint)
+        app.register_blueprint(blueprint)

@@ -1,0 +1,117 @@
+"""Messages and their audio."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import soundfile
+from flask import Blueprint, Response, current_app, jsonify, request, url_for
+
+from app.api import access, mp3
+from app.config import Settings
+from app.errors import Invalid, Unavailable
+from app.models import Delivery, Message
+from app.models.message import SAVED
+from app.services import messages
+from app.web.audio import MP3, WAV, audio_response
+from app.web.words import caller as caller_of
+
+blueprint = Blueprint("api", __name__, url_prefix="/api/voicemail")
+blueprint.before_request(access.check)
+DEFAULT_LIMIT, HIGHEST_LIMIT = 50, 200
+
+
+@blueprint.get("/<extension:extension>/messages")
+def listing(extension: str) -> Response:
+    """Messages of a mailbox, newest first. ?status=all|new|saved|trash|discarded, ?limit=1..200, ?cursor=."""
+    access.check_mailbox(extension)
+    status = request.args.get("status", "all")
+    if status not in messages.VIEWS:
+        raise Invalid({"status": f"status is one of {', '.join(messages.VIEWS)}."})
+    rows, following = messages.listing(extension, view=status, cursor=request.args.get("cursor"), limit=_limit())
+    return jsonify(messages=[as_json(row, extension) for row in rows], next=following)
+
+
+@blueprint.route("/messages/<id:message_id>/audio", methods=["GET", "HEAD"])
+def audio(message_id: str) -> Response:
+    """The recording, WAV or ?format=mp3; ?download=1 offers a file name. Never marks the message as read.
+
+    ?whole=1: with the silence or the tone that was cut off its end, as long as that is kept; 404 where it is not.
+    """
+    message = messages.get(message_id, mailbox_id=access.caller().mailbox_id)
+    wanted = request.args.get("format", "wav")
+    if wanted not in ("wav", "mp3"):
+        raise Invalid({"format": "format is wav or mp3."})
+    whole = request.args.get("whole") == "1"
+    source = messages.open_whole(message) if whole else messages.open_audio(message)
+    if wanted == "mp3":
+        try:
+            source = mp3.as_mp3(source)
+        except soundfile.LibsndfileError:
+            raise Unavailable("The recording cannot be turned into an MP3; ask for the WAV.", 60) from None
+    return audio_response(
+        source,
+        f"{_file_name(message)}{'-whole' if whole else ''}.{wanted}",
+        content_type=MP3 if wanted == "mp3" else WAV,
+        download=request.args.get("download") == "1",
+    )
+
+
+@blueprint.post("/messages/<id:message_id>/read")
+def read(message_id: str) -> Response:
+    """Mark a message as read; 200 with the message."""
+    who = access.caller()
+    message = messages.mark(message_id, SAVED, actor=who.actor, mailbox_id=who.mailbox_id)
+    return jsonify(as_json(message, message.mailbox.extension))
+
+
+@blueprint.post("/messages/<id:message_id>/delete")
+def delete(message_id: str) -> tuple[str, int]:
+    """Put a message into the trash; 204."""
+    who = access.caller()
+    messages.trash(message_id, actor=who.actor, mailbox_id=who.mailbox_id)
+    return "", 204
+
+
+def as_json(message: Message, extension: str) -> dict[str, Any]:
+    """A message as programs see it; times are UTC, RFC 3339."""
+    return {
+        "id": message.id,
+        "extension": extension,
+        "caller": message.caller_number,
+        "caller_name": message.caller_name,
+        "received_at": message.received_at.isoformat(),
+        "duration": round(message.duration, 3),
+        "status": message.state,
+        "urgent": message.urgent,
+        "audio_url": _audio_url(message.id),
+        "deliveries": [_delivery_json(delivery) for delivery in message.deliveries],
+    }
+
+
+def _delivery_json(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "kind": delivery.kind,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "done_at": delivery.done_at.isoformat() if delivery.done_at else None,
+    }
+
+
+def _audio_url(message_id: str) -> str:
+    settings: Settings = current_app.extensions["settings"]
+    if settings.web.public_url:
+        return settings.public_url + url_for("api.audio", message_id=message_id)
+    return url_for("api.audio", message_id=message_id, _external=True)
+
+
+def _file_name(message: Message) -> str:
+    when = message.received_at.strftime("%Y-%m-%d-%H%M%S")
+    return f"voicemail-{message.mailbox.extension}-{when}-{message.caller_number or caller_of(message)}"
+
+
+def _limit() -> int:
+    text = request.args.get("limit", str(DEFAULT_LIMIT))
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= HIGHEST_LIMIT):
+        raise Invalid({"limit": f"limit is a number from 1 to {HIGHEST_LIMIT}."})
+    return int(text)

@@ -1,0 +1,108 @@
+"""Administration at a terminal: flask --app wsgi user | mailbox | token | doctor."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup
+from sqlalchemy.exc import DBAPIError
+
+from app.config import LANGUAGES
+from app.errors import AppError
+from app.services import mailboxes, tokens, users
+
+ACTOR = "command line"
+P = ParamSpec("P")
+R = TypeVar("R")
+user_commands = AppGroup("user", help="People of the portal.")
+mailbox_commands = AppGroup("mailbox", help="Mailboxes.")
+token_commands = AppGroup("token", help="Bearer tokens of programs.")
+
+
+def register(app: Flask) -> None:
+    """Add the commands to `flask`."""
+    for group in (user_commands, mailbox_commands, token_commands):
+        app.cli.add_command(group)
+    app.cli.add_command(doctor)
+
+
+def told(command: Callable[P, R]) -> Callable[P, R]:
+    """Say an AppError, or that the database does not do its part, in one line and exit with 1."""
+
+    @wraps(command)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except AppError as error:
+            click.echo(error.message, err=True)
+        except DBAPIError as error:
+            reason = str(error.orig).strip().splitlines()[0]
+            click.echo(f"The database: {reason}. See: flask --app wsgi doctor", err=True)
+        sys.exit(1)
+
+    return wrapper
+
+
+@user_commands.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice(["admin", "staff"]), default="admin", show_default=True)
+@click.option("--password", help="Asked for where it is not given.")
+@told
+def add_user(name: str, role: str, password: str | None) -> None:
+    """Add a person who may log in to the portal."""
+    password = password or click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    users.create(name, password, role, actor=ACTOR)
+    click.echo(f"User {name} ({role}) may log in.")
+
+
+@mailbox_commands.command("add")
+@click.argument("extension")
+@click.option("--pin", required=True, help="4 to 8 digits.")
+@click.option("--name", default="")
+@click.option("--email", default="")
+@click.option("--language", type=click.Choice(LANGUAGES), default=None)
+@click.option("--timezone", default="")
+@told
+def add_mailbox(extension: str, pin: str, language: str | None, **details: Any) -> None:
+    """Add a mailbox."""
+    box = mailboxes.create(extension, pin=pin, language=language or "", **details, actor=ACTOR)
+    click.echo(f"Mailbox {box.extension} takes messages.")
+
+
+@mailbox_commands.command("list")
+@told
+def list_mailboxes() -> None:
+    """List mailboxes: extension, new and saved messages, name."""
+    number = 1
+    while True:
+        page = mailboxes.page(page=number, per_page=mailboxes.MAX_PER_PAGE)
+        for row in page.items:
+            box = row.mailbox
+            click.echo(f"{box.extension:<20} {row.new_count:>5} new {row.saved_count:>5} saved  {box.name}".rstrip())
+        number += 1
+        if number > page.pages:
+            break
+    if not page.total:
+        click.echo("There are no mailboxes yet; add one: flask --app wsgi mailbox add 1001 --pin PIN", err=True)
+
+
+@token_commands.command("add")
+@click.argument("name")
+@click.option("--extension", default=None, help="The one mailbox that the token may see; all where it is left out.")
+@told
+def add_token(name: str, extension: str | None) -> None:
+    """Make a token for a program; it is shown this once."""
+    click.echo(tokens.create(name, extension=extension, actor=ACTOR))
+
+
+@click.command("doctor")
+def doctor() -> None:
+    """Look for what is wrong, and say what to do."""
+    from app.doctor import run
+
+    sys.exit(run(current_app.extensions["settings"]))

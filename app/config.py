@@ -1,0 +1,416 @@
+"""Settings: read once at start from the defaults, then voicemail.toml, then the environment.
+
+This module is the only reader of the environment. Each setting is a field of a frozen dataclass
+below; its metadata carries the help line that docs/operations.md and the settings page show.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.settings_schema import SettingsError, Unknown, assemble, schema_of
+
+LANGUAGES = ("en", "zh", "ja", "es", "fr")
+WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+__all__ = ["LANGUAGES", "PROJECT_ROOT", "Settings", "SettingsError", "load_settings"]
+
+
+def setting(default: Any, help: str, **meta: Any) -> Any:
+    """A field with its help line; meta may hold secret, env, minimum, maximum, choices, kind, empty."""
+    if isinstance(default, (list, dict)):
+        raise TypeError("a default is immutable")
+    return field(default=default, metadata={"help": help, **meta})
+
+
+@dataclass(frozen=True)
+class SmtpSettings:
+    host: str = setting("", "Mail server; empty switches e-mail off")
+    port: int = setting(587, "Its port; 465 is TLS from the start", minimum=1, maximum=65535)
+    username: str = setting("", "User name, where the server asks for one")
+    password: str = setting("", "Password", secret=True)
+    sender: str = setting("", "The From address", key="from")
+    use_tls: bool = setting(True, "STARTTLS is required")
+
+
+@dataclass(frozen=True)
+class WebhookSettings:
+    url: str = setting("", "Where each new message is posted; empty switches it off")
+    headers: Mapping[str, str] = setting((), "Headers sent along, e.g. Authorization", kind="table", secret=True)
+
+
+@dataclass(frozen=True)
+class StorageSettings:
+    type: str = setting(
+        "local",
+        "local, s3, azure or gcs (gcp is the same)",
+        choices=("local", "s3", "azure", "gcs", "gcp"),
+        env="VOICEMAIL__STORAGE_TYPE",
+    )
+    folder: Path = setting(Path("recordings"), "Folder of the local store")
+    bucket: str = setting("", "Bucket or container")
+    region: str = setting("", "Region of the bucket")
+    endpoint: str = setting("", "Endpoint of an S3-compatible store")
+    access_key: str = setting("", "Access key, or Azure account", secret=True)
+    secret_key: str = setting("", "Secret key", secret=True)
+    credentials_file: str = setting("", "Service-account file of GCS")
+
+
+@dataclass(frozen=True)
+class SipSettings:
+    host: str = setting("0.0.0.0", "Address that the voice worker listens on", env="SIP_HOST")  # noqa: S104 - a PBX calls it
+    port: int = setting(5060, "UDP port of the voice worker", env="SIP_PORT", minimum=1, maximum=65535)
+    public_address: str = setting("", "IP address put into SDP and Contact; empty: the one the peer is reached from")
+    rtp_ports: str = setting("20000-29999", "Range of UDP ports for audio", env="RTP_PORTS", kind="ports")
+    trusted: tuple[str, ...] = setting(
+        ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
+        "Networks that may call without a password, and whose Diversion, History-Info and RFC 4458 parameters count",
+        kind="networks",
+    )
+    accounts: Mapping[str, str] = setting(
+        (), "User names and passwords with which all others may call; digest", kind="table", secret=True
+    )
+    strangers: str = setting(
+        "reject",
+        "What others get where there are no accounts: reject (403) or silence (no answer at all)",
+        choices=("silence", "reject"),
+    )
+    stranger_requests: float = setting(5.0, "Requests a second that a stranger's address gets answers to", minimum=0.1)
+    stranger_requests_burst: int = setting(30, "So many at once, after a pause", minimum=1)
+    stranger_calls: float = setting(
+        2.0, "Calls a second that one address may place with a password; more get 503", minimum=0.01
+    )
+    stranger_calls_burst: int = setting(10, "So many at once, after a pause", minimum=1)
+    registrar: str = setting(
+        "", "PBX to register with (host, host:port or sip: URI); empty: trunk mode, no REGISTER", kind="registrar"
+    )
+    username: str = setting("voicemail", "User name at the registrar, and user part of our Contact")
+    auth_username: str = setting("", "User name of the digest at the registrar; empty: the same")
+    password: str = setting("", "Password at the registrar", secret=True)
+    register_seconds: int = setting(
+        3600, "How long a registration is asked for; the registrar decides", minimum=60, maximum=86400
+    )
+    subscribe_seconds: int = setting(3600, "Longest subscription to message waiting", minimum=60, maximum=86400)
+    max_subscriptions: int = setting(
+        5000, "Subscriptions to message waiting at a time, in one worker; more get 503", minimum=0, maximum=100_000
+    )
+    max_subscriptions_per_source: int = setting(
+        1000, "The same for one IP address; a proxy in front counts as one", minimum=0, maximum=100_000
+    )
+    max_calls: int = setting(500, "Calls at a time; more get 503", minimum=1, maximum=5000)
+    diverted_mailbox: str = setting(
+        "first", "With several diversions: first (party called first) or last", choices=("first", "last")
+    )
+    general_mailbox: str = setting("", "Extension that takes calls for unknown mailboxes; empty: 404")
+    drain_timeout: int = setting(
+        30, "Seconds that running calls get at a stop; 3 under make run unless it is set", minimum=0, maximum=3600
+    )
+    media_timeout: int = setting(60, "Seconds without any RTP after which a call is ended", minimum=5, maximum=3600)
+
+
+@dataclass(frozen=True)
+class LimitSettings:
+    upload_bytes: int = setting(30_000_000, "Largest file that may be uploaded", minimum=100_000)
+    greeting_seconds: int = setting(180, "Longest greeting", minimum=5, maximum=600)
+    free_disk_bytes: int = setting(200_000_000, "Below this much free disk in the spool, calls get 503", minimum=0)
+    login_attempts: str = setting("10 per 15 minutes", "Wrong log-ins per address and per user name")
+    api_requests: str = setting("600 per minute", "API requests per token or address")
+
+
+@dataclass(frozen=True)
+class PinSettings:
+    minimum_length: int = setting(4, "Shortest PIN", minimum=4, maximum=8)
+    maximum_length: int = setting(8, "Longest PIN", minimum=4, maximum=8)
+    argon2_memory_kib: int = setting(65536, "Argon2id memory per hash, KiB", minimum=8192)
+    argon2_time_cost: int = setting(3, "Argon2id passes", minimum=1)
+    argon2_parallelism: int = setting(1, "Argon2id lanes", minimum=1)
+    hashes_at_once: int = setting(2, "Hashes computed at a time in one process", minimum=1)
+
+
+@dataclass(frozen=True)
+class RetentionSettings:
+    trash_days: int = setting(30, "Days that a deleted message stays in the trash", minimum=0)
+    discarded_days: int = setting(7, "Days that a recording without speech is kept", minimum=0)
+    trimmed_days: int = setting(
+        7, "Days that what was cut off the end of a message is kept; 0: it is not kept", minimum=0
+    )
+
+
+@dataclass(frozen=True)
+class ProgrammableSettings:
+    enabled: bool = setting(False, "Calls scripted by TwiML documents")
+
+
+@dataclass(frozen=True)
+class DeliverySettings:
+    lease_seconds: int = setting(60, "Lease of a running delivery; renewed while it works", minimum=2)
+    retry_first_seconds: float = setting(5.0, "Wait before the second attempt; doubles each time", minimum=0.05)
+    retry_longest_seconds: float = setting(3600.0, "Longest wait between attempts", minimum=0.05)
+    give_up_seconds: int = setting(86400, "After this long a delivery has failed for good", minimum=1)
+    relay_seconds: float = setting(1.0, "How often the relay looks for due deliveries", minimum=0.05)
+
+
+@dataclass(frozen=True)
+class WebSettings:
+    host: str = setting("127.0.0.1", "Address of the portal", env="WEB_HOST")
+    port: int = setting(8000, "Port of the portal", env="WEB_PORT", minimum=1, maximum=65535)
+    public_url: str = setting(
+        "", "How browsers reach the portal; empty: http://HOST:PORT", env="PUBLIC_URL", kind="url"
+    )
+    trusted_proxies: int = setting(0, "Reverse proxies in front whose X-Forwarded headers count", minimum=0, maximum=10)
+    admin_password: str = setting("", "Password of the first admin", env="VOICEMAIL_ADMIN_PASSWORD", secret=True)
+    session_hours: int = setting(12, "A log-in ends after this many hours without use", minimum=1)
+    threads: int = setting(8, "Threads of the portal", minimum=1, maximum=256)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings in force; frozen. `sources` maps a dotted key to where its value came from.
+
+    Keys that share a name with a section attribute are dotted: `sip.port`, `web.port`.
+    """
+
+    instance: Path = setting(
+        Path("instance"), "Folder of everything made at run time", env="VOICEMAIL_INSTANCE", file=False
+    )
+    config_file: Path | None = setting(None, "The settings file in force", env="VOICEMAIL_CONFIG", file=False)
+    database_url: str = setting("", "Database; empty: SQLite in the instance folder", env="DATABASE_URL", secret=True)
+    redis_url: str = setting("", "Redis or Valkey; empty: the embedded one", env="REDIS_URL", secret=True)
+    secret_key: str = setting(
+        "", "Signs sessions; empty: made at first start in the instance folder", env="SECRET_KEY", secret=True
+    )
+    host_name: str = setting("", "Name of this host in spool and queues; empty: the system's")
+    language: str = setting("en", "Default language of prompts and pages", choices=LANGUAGES)
+    timezone: str = setting("UTC", "Default time zone of new mailboxes", kind="timezone")
+    spool_dir: Path = setting(Path("spool"), "Where recordings are written while calls run")
+    sounds_dir: Path | None = setting(None, "Sounds laid over the built-in ones", kind="path")
+    max_duration: float = setting(120.0, "Longest message, seconds", minimum=1, maximum=3600)
+    silence_timeout: float = setting(5.0, "Silence that ends a message, seconds", minimum=0.5, maximum=60)
+    min_duration: float = setting(0.0, "Shorter recordings are not messages, seconds", minimum=0, maximum=60)
+    min_speech: float = setting(0.25, "Speech that a recording needs to be a message, seconds", minimum=0, maximum=60)
+    trailing_silence: float = setting(
+        0.5, "Silence left after the last word of a message, seconds; the rest is cut off", minimum=0.2, maximum=60
+    )
+    proxy_addons: tuple[str, ...] | None = setting(
+        None,
+        "[proxy] addons: without voicemail the voice worker is switched off",
+        kind="addons",
+        env="VOICEMAIL__PROXY__ADDONS",
+    )
+    smtp: SmtpSettings = field(default_factory=SmtpSettings)
+    webhook: WebhookSettings = field(default_factory=WebhookSettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    sip: SipSettings = field(default_factory=SipSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    pin: PinSettings = field(default_factory=PinSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
+    delivery: DeliverySettings = field(default_factory=DeliverySettings)
+    programmable: ProgrammableSettings = field(default_factory=ProgrammableSettings)
+    web: WebSettings = field(default_factory=WebSettings)
+    sources: Mapping[str, str] = field(default_factory=dict, metadata={"internal": True})
+    warnings: tuple[str, ...] = field(default=(), metadata={"internal": True})
+
+    @property
+    def voice_enabled(self) -> bool:
+        """False where [proxy] addons is present without "voicemail"."""
+        return self.proxy_addons is None or "voicemail" in self.proxy_addons
+
+    @property
+    def public_url(self) -> str:
+        """The portal's address for people, without a slash at the end."""
+        host = "127.0.0.1" if self.web.host in WILDCARDS else self.web.host
+        host = f"[{host}]" if ":" in host else host
+        return (self.web.public_url or f"http://{host}:{self.web.port}").rstrip("/")
+
+    @property
+    def rtp_range(self) -> tuple[int, int]:
+        """First and last RTP port."""
+        low, _, high = self.sip.rtp_ports.partition("-")
+        return int(low), int(high)
+
+    @property
+    def secret_key_file(self) -> Path:
+        return self.instance / "secret_key"
+
+    @property
+    def valkey_socket(self) -> Path:
+        """Unix socket of the embedded Valkey; short, since a socket's path has at most 107 bytes."""
+        path = self.instance / "run" / "valkey.sock"
+        if len(os.fsencode(path)) <= 100:
+            return path
+        return Path(tempfile.gettempdir()) / f"voicemail-{os.getuid()}-{abs(hash_of(str(self.instance)))}.sock"
+
+
+def hash_of(text: str) -> int:
+    """A number that is the same in every process (unlike hash())."""
+    import zlib
+
+    return zlib.crc32(text.encode())
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the defaults, the settings file and the environment; SettingsError names key and reason."""
+    env = dict(os.environ if environ is None else environ)
+    instance = _home("VOICEMAIL_INSTANCE", Path(env.get("VOICEMAIL_INSTANCE") or PROJECT_ROOT / "instance")).resolve()
+    if instance.exists() and not instance.is_dir():
+        raise SettingsError("VOICEMAIL_INSTANCE", f"{instance} is not a folder")
+    config_file = _find_file(env, instance)
+    document = _read_toml(config_file) if config_file else {}
+    values, sources, unknown = _collect(document, env, str(config_file or ""))
+    values |= {"instance": instance, "config_file": config_file}
+    sources |= {"instance": "VOICEMAIL_INSTANCE" if env.get("VOICEMAIL_INSTANCE") else "default"}
+    settings: Settings = assemble(Settings, values, sources)
+    return _complete(settings, sources, unknown)
+
+
+def _home(name: str, path: Path) -> Path:
+    """The path with ~ resolved; SettingsError where there is no such person."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise SettingsError(name, f"{path} names no home folder that is known") from None
+
+
+def _find_file(env: Mapping[str, str], instance: Path) -> Path | None:
+    if named := env.get("VOICEMAIL_CONFIG"):
+        path = _home("VOICEMAIL_CONFIG", Path(named)).resolve()
+        if not path.is_file():
+            raise SettingsError("VOICEMAIL_CONFIG", f"{path} is not a file")
+        return path
+    for path in (instance / "voicemail.toml", PROJECT_ROOT / "config" / "voicemail.toml"):
+        if path.is_file():
+            return path
+    return None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(str(path), f"is not valid TOML: {error}") from None
+    except OSError as error:
+        raise SettingsError(str(path), f"cannot be read: {error.strerror}") from None
+
+
+def _collect(
+    document: dict[str, Any], env: Mapping[str, str], file_name: str
+) -> tuple[dict[str, Any], dict[str, str], list[Unknown]]:
+    """Raw values by dotted key, where each came from, and the keys nobody knows."""
+    keys = schema_of(Settings)
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    unknown: list[Unknown] = []
+    for dotted, value in _flatten(document):
+        if key := keys.get(dotted):
+            values[key.name], sources[key.name] = value, file_name
+        else:
+            unknown.append(Unknown.of(dotted, file_name, keys))
+    for key in keys.values():
+        for variable in key.variables:
+            value = _from_environment(env, variable)
+            if value is not None:
+                values[key.name], sources[key.name] = value, variable
+    known = {variable for key in keys.values() for variable in key.variables}
+    for variable in env:
+        if variable.startswith("VOICEMAIL__") and variable.removesuffix("_FILE") not in known and variable not in known:
+            dotted = variable.removeprefix("VOICEMAIL__").lower().replace("__", ".")
+            unknown.append(Unknown.of(dotted, variable, keys))
+    return values, sources, unknown
+
+
+def _flatten(document: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Dotted keys of the file: those at the top, those under [voicemail], and [proxy] addons."""
+    merged: dict[str, Any] = {k: v for k, v in document.items() if k != "voicemail"}
+    inner = document.get("voicemail", {})
+    if not isinstance(inner, dict):
+        raise SettingsError("voicemail", "must be a table")
+    for name, value in inner.items():
+        if isinstance(value, dict) and isinstance(merged.get(name), dict):
+            merged[name] = {**merged[name], **value}
+        else:
+            merged[name] = value
+    rows: list[tuple[str, Any]] = []
+    for name, value in merged.items():
+        if name == "proxy" and isinstance(value, dict):
+            # The file may be shared with a proxy whose other keys are not ours to judge.
+            if "addons" in value:
+                rows.append(("proxy_addons", value["addons"]))
+        elif name == "storage_type":
+            rows.insert(0, ("storage.type", value))
+        elif isinstance(value, dict):
+            rows += [(f"{name}.{inner_name}", inner_value) for inner_name, inner_value in value.items()]
+        else:
+            rows.append((name, value))
+    return rows
+
+
+def _from_environment(env: Mapping[str, str], variable: str) -> str | None:
+    """The variable's value, or the content of the file that VARIABLE_FILE names."""
+    if path := env.get(f"{variable}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{variable}_FILE", f"{path} cannot be read: {error}") from None
+    value = env.get(variable)
+    return value if value not in (None, "") else None
+
+
+def _complete(settings: Settings, sources: dict[str, str], unknown: list[Unknown]) -> Settings:
+    """Fill what depends on the instance folder, resolve relative paths, check what spans two keys."""
+    from dataclasses import replace
+
+    instance = settings.instance
+
+    def within(key: str, path: Path) -> Path:
+        # An absolute path stands for itself.
+        return instance / _home(key, path)
+
+    settings = replace(
+        settings,
+        database_url=settings.database_url or f"sqlite:///{instance / 'voicemail.db'}",
+        redis_url=settings.redis_url or f"unix://{settings.valkey_socket}",
+        secret_key=settings.secret_key or _stored_secret(settings.secret_key_file),
+        host_name=settings.host_name or socket.gethostname(),
+        spool_dir=within("spool_dir", settings.spool_dir),
+        sounds_dir=within("sounds_dir", settings.sounds_dir) if settings.sounds_dir else None,
+        storage=replace(
+            settings.storage,
+            type="gcs" if settings.storage.type == "gcp" else settings.storage.type,
+            folder=within("storage.folder", settings.storage.folder),
+        ),
+        sources=sources,
+        warnings=tuple(str(row) for row in unknown),
+    )
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", settings.host_name):
+        raise SettingsError("host_name", "must be 1 to 64 letters, digits, dots, dashes or underscores")
+    if settings.pin.minimum_length > settings.pin.maximum_length:
+        raise SettingsError("pin.minimum_length", "must not be above pin.maximum_length")
+    _check_accounts(settings.sip)
+    return settings
+
+
+def _check_accounts(sip: SipSettings) -> None:
+    accounts = dict(sip.accounts)
+    if not all(name and password for name, password in accounts.items()):
+        raise SettingsError("sip.accounts", "a user name and its password must not be empty")
+    if accounts and sip.strangers == "silence":
+        raise SettingsError("sip.strangers", "cannot be silence while there are sip.accounts: they must be challenged")
+
+
+def _stored_secret(path: Path) -> str:
+    """The key that the first start wrote; empty before it (the web refuses to start without one)."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("SECRET_KEY", f"{path} cannot be read: {error}") from None

@@ -1,0 +1,1 @@
+"""How each kind of delivery is done: a file each, with one function deliver(claim, settings) -> Outcome."""

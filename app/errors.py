@@ -1,0 +1,56 @@
+"""Errors that speak to the person who reads them; routes turn each into its status."""
+
+from __future__ import annotations
+
+
+class AppError(Exception):
+    """Base: `message` is a sentence for people, `code` a word for programs, `status` the HTTP status."""
+
+    status = 500
+    code = "error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class NotFound(AppError):
+    """Unknown, or another's: the two are not told apart."""
+
+    status, code = 404, "not_found"
+
+
+class Invalid(AppError):
+    """Wrong input: `fields` maps each field's name to a sentence."""
+
+    status, code = 422, "invalid"
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        super().__init__(" ".join(fields.values()))
+        self.fields = fields
+
+
+class Forbidden(AppError):
+    """Known, but without the right to do this."""
+
+    status, code = 403, "forbidden"
+
+
+class TooMany(AppError):
+    """Too often: try again after `retry_after` seconds."""
+
+    status, code = 429, "too_many"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unavailable(AppError):
+    """Not here yet, or something is away: try again after `retry_after` seconds."""
+
+    status, code = 503, "unavailable"
+
+    def __init__(self, message: str, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -1,0 +1,1 @@
+"""What runs outside of calls and requests: deliveries, and jobs of the voice side."""

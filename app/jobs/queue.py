@@ -1,0 +1,160 @@
+"""The only module that enqueues. RQ is a messenger: what is owed stands in the outbox, so a lost job costs seconds.
+
+Queues: `upload.HOST` (where that host's spool is), `voice.HOST`, `email`, `webhook`. Jobs are dotted names
+with JSON arguments.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from typing import Any
+
+import redis
+from flask import current_app
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import Queue
+from rq.exceptions import NoSuchJobError
+from rq.job import Job, JobStatus
+from rq.serializers import JSONSerializer
+
+from app.config import Settings
+from app.errors import Unavailable
+from app.models import Delivery
+
+log = logging.getLogger(__name__)
+
+DELIVER = "app.jobs.run.deliver"
+DELIVERY_TIMEOUT_SECONDS = 600
+VOICE_TIMEOUT_SECONDS = 180
+VOICE_RESULT_SECONDS = 600
+FAILURE_SECONDS = 86400
+# Someone waits for the enqueuer (a caller for the tone), and the relay comes by anyway.
+ANSWER_SECONDS = 0.5
+PAUSE_SECONDS = 2.0
+
+_STATES = {
+    JobStatus.CREATED: "queued",
+    JobStatus.QUEUED: "queued",
+    JobStatus.DEFERRED: "queued",
+    JobStatus.SCHEDULED: "queued",
+    JobStatus.STARTED: "running",
+    JobStatus.FINISHED: "done",
+}
+
+
+class _Outage:
+    """Whether Redis was away a moment ago: one log line an outage, and no waiting for it in between."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._away, self._again_at = False, 0.0
+
+    def pausing(self) -> bool:
+        return self._away and time.monotonic() < self._again_at
+
+    def began(self, error: Exception) -> None:
+        with self._lock:
+            if not self._away:
+                log.warning("Redis takes no jobs, they start late until it does: %s", error)
+            self._away, self._again_at = True, time.monotonic() + PAUSE_SECONDS
+
+    def ended(self) -> None:
+        with self._lock:
+            if self._away:
+                log.info("Redis takes jobs again")
+            self._away = False
+
+
+_outage = _Outage()
+
+
+def queue_of(kind: str, host: str) -> str:
+    """The queue of a delivery: uploads run on the host of the spool, the rest anywhere."""
+    return f"upload.{host}" if kind == "upload" else kind
+
+
+def queues_of_host(settings: Settings) -> dict[str, list[str]]:
+    """The queues that a host serves, by worker process: a test call of many seconds must not hold up an upload."""
+    host = settings.host_name
+    return {"deliveries": [f"upload.{host}", "email", "webhook"], "voice": [f"voice.{host}"]}
+
+
+def enqueue_delivery(delivery: Delivery) -> bool:
+    """Put a delivery into its queue, once however often it is asked; False (and a log line) where Redis is away."""
+    if _outage.pausing():
+        return False
+    # The id of the attempt: a retry is another job, a second call for the same attempt is not.
+    job_id = f"delivery-{delivery.id}-{delivery.fencing}"
+    try:
+        queue = _queue(queue_of(delivery.kind, delivery.target))
+        queue.remove(job_id)
+        queue.enqueue_call(
+            DELIVER,
+            args=(delivery.id,),
+            job_id=job_id,
+            timeout=DELIVERY_TIMEOUT_SECONDS,
+            result_ttl=0,
+            failure_ttl=FAILURE_SECONDS,
+            description=f"{delivery.kind} of message {delivery.message_id}",
+        )
+    except redis.RedisError as error:
+        _outage.began(error)
+        return False
+    _outage.ended()
+    return True
+
+
+def enqueue_voice(name: str, *args: Any) -> str:
+    """Ask the voice side of this host for a job of voice/jobs.py; the job's id. Unavailable where Redis is away."""
+    settings: Settings = current_app.extensions["settings"]
+    try:
+        job = _queue(f"voice.{settings.host_name}").enqueue_call(
+            f"voice.jobs.{name}",
+            args=args,
+            timeout=VOICE_TIMEOUT_SECONDS,
+            result_ttl=VOICE_RESULT_SECONDS,
+            failure_ttl=VOICE_RESULT_SECONDS,
+            description=name,
+        )
+    except redis.RedisError as error:
+        _outage.began(error)
+        raise Unavailable("The job queue is away; try again in a moment.") from None
+    return str(job.id)
+
+
+def voice_job(job_id: str) -> dict[str, Any]:
+    """What became of a job of the voice side: {"state": queued | running | done | failed | unknown, "result"}.
+
+    result is what the job returned; None before that, and for one that failed. Unavailable where Redis is away.
+    """
+    try:
+        job = Job.fetch(job_id, connection=_connection(), serializer=JSONSerializer)
+        if job.origin.partition(".")[0] != "voice":
+            return {"state": "unknown", "result": None}
+        state = _STATES.get(job.get_status(), "failed")
+        return {"state": state, "result": job.return_value() if state == "done" else None}
+    except (NoSuchJobError, ValueError):
+        # ValueError: not even the form of an id.
+        return {"state": "unknown", "result": None}
+    except redis.RedisError:
+        raise Unavailable("The job queue is away; try again in a moment.") from None
+
+
+def _queue(name: str) -> Queue:
+    return Queue(name, connection=_connection(), serializer=JSONSerializer)
+
+
+def _connection() -> redis.Redis:
+    settings: Settings = current_app.extensions["settings"]
+    return _connected(settings.redis_url)
+
+
+@functools.cache
+def _connected(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, retry=Retry(NoBackoff(), 0)
+    )

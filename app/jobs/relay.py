@@ -1,0 +1,93 @@
+"""The relay: what no queue holds any more comes back into one, and old things go.
+
+Any number of relays may run beside each other; each step is safe to do twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.config import Settings
+from app.extensions import db
+from app.jobs import queue
+from app.jobs.logs import one_line
+from app.services import messages, outbox, purge
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+SWEEP_SECONDS = 3600.0
+
+
+class Relay:
+    """One round after the other until `stop` is set."""
+
+    def __init__(self, app: Flask, stop: threading.Event) -> None:
+        self._app, self._stop = app, stop
+        self._broken: dict[str, bool] = {}
+        self._next_sweep = 0.0
+
+    def run(self) -> None:
+        """Work until stopped; what fails in a round is tried again in the next."""
+        settings: Settings = self._app.extensions["settings"]
+        while not self._stop.is_set():
+            self.round()
+            self._stop.wait(settings.delivery.relay_seconds)
+
+    def round(self) -> None:
+        """Due deliveries into their queues, lapsed leases back, once an hour the sweep."""
+        with self._app.app_context():
+            if self._guarded("looking for due deliveries", relay_once) and time.monotonic() >= self._next_sweep:
+                more: list[bool] = []
+                self._guarded("the hourly sweep", lambda: more.append(sweep()))
+                self._next_sweep = time.monotonic() + (0.0 if any(more) else SWEEP_SECONDS)
+
+    def _guarded(self, what: str, step: Callable[[], object]) -> bool:
+        """Run a step; one log line when it begins to fail, one when it works again."""
+        try:
+            step()
+        except Exception as error:
+            db.session.rollback()
+            if not self._broken.get(what):
+                if isinstance(error, (SQLAlchemyError, OSError)):
+                    log.error("%s fails and is tried again: %s", what, one_line(error))
+                else:
+                    log.exception("%s fails and is tried again", what)
+            self._broken[what] = True
+            return False
+        if self._broken.pop(what, False):
+            log.info("%s works again", what)
+        return True
+
+
+def relay_once() -> int:
+    """One round; the number of deliveries put into queues. The log says which workers died."""
+    for delivery_id in outbox.expire_leases():
+        log.warning("delivery=%s its worker ended in the middle of it; it starts again", delivery_id)
+    queued = 0
+    while rows := outbox.due(BATCH):
+        ids = []
+        for row in rows:
+            if not queue.enqueue_delivery(row):
+                break
+            ids.append(row.id)
+        db.session.rollback()
+        outbox.mark_queued(ids)
+        queued += len(ids)
+        if len(ids) < BATCH:
+            break
+    return queued
+
+
+def sweep() -> bool:
+    """What happens by the hour: old trash goes, uploads that were given up start again. True where trash is left."""
+    purged = messages.sweep_retention()
+    for delivery_id in outbox.reopen_uploads():
+        log.warning("delivery=%s is tried again: its recording is only in a spool", delivery_id)
+    return purged >= purge.BATCH

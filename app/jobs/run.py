@@ -1,0 +1,145 @@
+"""The job of a delivery: claim, keep the lease, deliver, write the outcome, start what follows."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from flask import Flask, current_app, has_app_context
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.config import Settings
+from app.delivery import upload
+from app.delivery.errors import PermanentError, TemporaryError, Withdrawn
+from app.extensions import db
+from app.jobs import queue
+from app.jobs.logs import one_line
+from app.services import outbox
+from app.services.outbox import Claim, Outcome
+
+log = logging.getLogger(__name__)
+
+HANDLERS: dict[str, Callable[[Claim, Settings], Outcome]] = {outbox.UPLOAD: upload.deliver}
+
+
+_application: Flask | None = None
+
+
+def application(settings: Settings | None = None) -> Flask:
+    """The application of this job process, made at the first call, which is before the worker forks."""
+    global _application  # noqa: PLW0603 - jobs are called by name, with nothing but their arguments
+    if _application is None:
+        from app import create_app
+
+        _application = create_app(settings, portal=False)
+    return _application
+
+
+def deliver(delivery_id: str) -> None:
+    """Do one attempt of a delivery, if it is due and nobody else works on it. Never raises for what went wrong."""
+    with _app_context():
+        try:
+            _deliver(delivery_id)
+        except SQLAlchemyError as error:
+            # The row says pending, or its lease lapses: the relay sees to it once the database is back.
+            log.error("delivery=%s waits, the database is away: %s", delivery_id, one_line(error))
+
+
+def _deliver(delivery_id: str) -> None:
+    claim = outbox.claim(delivery_id)
+    if claim is None:
+        return
+    with LeaseKeeper(claim):
+        counted, outcome = _attempt(claim)
+    log.log(
+        logging.INFO if outcome.state in (outbox.DONE, outbox.SKIPPED) else logging.WARNING,
+        "delivery=%s kind=%s message=%s attempt=%d %s%s",
+        claim.delivery_id,
+        claim.kind,
+        claim.message_id,
+        claim.attempt,
+        outcome.state if counted else f"{outcome.state}, but another has taken over",
+        f": {outcome.error}" if outcome.error else "",
+    )
+    for row in outbox.following(claim):
+        queue.enqueue_delivery(row)
+
+
+def _attempt(claim: Claim) -> tuple[bool, Outcome]:
+    """Deliver and write the outcome; whether it counted, and the outcome."""
+    settings: Settings = current_app.extensions["settings"]
+    outcome = _outcome(claim, settings)
+    try:
+        counted = outbox.finish(claim, outcome)
+    except Withdrawn:
+        outcome = _outcome(claim, settings)
+        counted = outbox.finish(claim, outcome)
+    if outcome.after:
+        try:
+            outcome.after(counted)
+        except Exception:
+            # What is left in the spool is removed by the reconciler of the voice worker.
+            log.exception("delivery=%s is done, tidying up after it is not", claim.delivery_id)
+    return counted, outcome
+
+
+def _outcome(claim: Claim, settings: Settings) -> Outcome:
+    handler = HANDLERS.get(claim.kind)
+    if handler is None:
+        return Outcome(outbox.FAILED, error=f"this version has no delivery of the kind {claim.kind}")
+    try:
+        return handler(claim, settings)
+    except PermanentError as error:
+        return Outcome(outbox.FAILED, error=one_line(error))
+    except TemporaryError as error:
+        return Outcome(outbox.PENDING, error=one_line(error), retry_after=error.retry_after)
+    except SQLAlchemyError:
+        raise
+    except Exception as error:
+        log.exception("delivery=%s failed in a way nobody thought of", claim.delivery_id)
+        return Outcome(outbox.PENDING, error=f"{type(error).__name__}: {one_line(error)}")
+    finally:
+        db.session.rollback()
+
+
+class LeaseKeeper:
+    """Renews a claim's lease from a thread of its own for as long as the block runs."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+        self._app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{claim.delivery_id[:8]}", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        interval = self._app.extensions["settings"].delivery.lease_seconds / 3
+        while not self._over.wait(interval):
+            try:
+                with self._app.app_context():
+                    stands = outbox.renew(self._claim)
+            except SQLAlchemyError as error:
+                log.warning("delivery=%s its lease is not renewed: %s", self._claim.delivery_id, one_line(error))
+                continue
+            if not stands:
+                return
+
+
+@contextmanager
+def _app_context() -> Iterator[None]:
+    if has_app_context():
+        yield
+    else:
+        with application().app_context():
+            yield

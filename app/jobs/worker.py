@@ -1,0 +1,177 @@
+"""The job worker of a host: a process for deliveries and one for the voice side's jobs.
+
+RQ carries jobs to them and no more: a job that a kill -9 took away comes back when its lease lapses.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from multiprocessing.context import ForkContext, ForkProcess
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.client import Pipeline
+from redis.retry import Retry
+from rq import Queue, Worker
+from rq.serializers import JSONSerializer
+
+from app.config import Settings
+from app.jobs import queue
+
+log = logging.getLogger(__name__)
+
+FINISH_SECONDS, END_SECONDS = 1.6, 2.4
+RETRY_SECONDS = 1.0
+# RQ asks Redis anew after WORKER_TTL - 15 s.
+WORKER_TTL_SECONDS = 30
+MAINTENANCE_SECONDS = 60
+PR_SET_PDEATHSIG = 1
+
+
+class JobWorkers:
+    """A process per set of queues; started again when it dies, ended with all that it runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._fork: ForkContext = multiprocessing.get_context("fork")
+        self._processes: dict[str, ForkProcess] = {}
+
+    def tend(self) -> None:
+        """Start what is not running."""
+        for name, queues in queue.queues_of_host(self._settings).items():
+            process = self._processes.get(name)
+            if process is not None and process.is_alive():
+                continue
+            if process is not None:
+                log.error("the worker of %s ended with code %s; it starts again", name, process.exitcode)
+            process = self._fork.Process(target=_work, name=name, args=(self._settings, queues, os.getpid()))
+            process.start()
+            self._processes[name] = process
+
+    def end(self) -> None:
+        """End all within 3 s: each may finish its job, then its job is ended, then it is."""
+        began = time.monotonic()
+        for signum, until in ((signal.SIGTERM, FINISH_SECONDS), (signal.SIGTERM, END_SECONDS), (signal.SIGKILL, 5.0)):
+            living = [process for process in self._processes.values() if process.is_alive()]
+            for process in living:
+                if process.pid:
+                    os.kill(process.pid, signum)
+            for process in living:
+                process.join(max(0.0, began + until - time.monotonic()))
+
+
+class RedisOutage:
+    """Says once that Redis is away and once that it is back, wherever in this process that is noticed."""
+
+    def __init__(self) -> None:
+        self._away = False
+
+    def began(self, error: Exception) -> None:
+        if not self._away:
+            log.error("Redis is away, jobs wait until it is back: %s", error)
+        self._away = True
+
+    def ended(self) -> None:
+        if self._away:
+            log.info("Redis is back")
+        self._away = False
+
+
+outage = RedisOutage()
+
+
+class QueueWorker(Worker):
+    """RQ's worker, which says once that Redis is away, and has no command channel."""
+
+    max_connection_wait_time = 2.0
+
+    ended = False
+
+    def request_stop(self, signum: Any, frame: Any) -> None:
+        """SIGTERM or SIGINT: finish the job at hand, then end."""
+        self.ended = True
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """The first word with Redis in each turn of RQ's loop, so it shows whether Redis is there."""
+        try:
+            super().heartbeat(timeout, pipeline)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            outage.began(error)
+            raise
+        outage.ended()
+
+    def subscribe(self) -> None:
+        """Nothing: the thread of the command channel would be alive across each fork."""
+
+    def unsubscribe(self) -> None:
+        """Nothing, as subscribe()."""
+
+
+class WithoutOutages(logging.Filter):
+    """Drops what RQ says at every try while Redis is away; RedisOutage says it once."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """False for a record that only tells of Redis being away."""
+        error = record.exc_info[1] if record.exc_info else None
+        return not (isinstance(error, redis.RedisError) or "onnect" in str(record.msg))
+
+
+def _work(settings: Settings, queues: list[str], parent: int) -> None:
+    """A worker process: RQ's loop, begun again as often as Redis goes away."""
+    _die_with_parent(parent)
+    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
+    logging.getLogger("rq.worker").addFilter(WithoutOutages())
+    while True:
+        connection = redis.Redis.from_url(settings.redis_url, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
+        try:
+            connection.ping()
+            outage.ended()
+            if _serve(connection, queues):
+                return
+        except redis.RedisError as error:
+            outage.began(error)
+        connection.close()
+        time.sleep(RETRY_SECONDS)
+
+
+def _serve(connection: redis.Redis, queues: list[str]) -> bool:
+    """Serve queues until told to end (True); False or a RedisError where RQ's loop ended by itself."""
+    worker = QueueWorker(
+        [Queue(name, connection=connection, serializer=JSONSerializer) for name in queues],
+        connection=connection,
+        serializer=JSONSerializer,
+        worker_ttl=WORKER_TTL_SECONDS,
+        maintenance_interval=MAINTENANCE_SECONDS,
+        job_monitoring_interval=5,
+    )
+    try:
+        worker.work(logging_level="WARNING")
+    except redis.RedisError:
+        if not worker.ended:
+            raise
+    finally:
+        signal.signal(signal.SIGTERM, _exit)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return worker.ended
+
+
+def _exit(*_: object) -> None:
+    sys.exit(0)
+
+
+def _die_with_parent(parent: int) -> None:
+    """Ask Linux to end this process when its parent is killed; elsewhere it just goes on."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(0)

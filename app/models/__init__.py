@@ -1,0 +1,25 @@
+"""The tables, a file per subject."""
+
+from app.models.base import Base
+from app.models.calls import Call, Number, Recording, Subscription
+from app.models.delivery import Delivery
+from app.models.greeting import Greeting, Prompt
+from app.models.mailbox import Mailbox
+from app.models.message import Message
+from app.models.user import Audit, Token, User
+
+__all__ = [
+    "Audit",
+    "Base",
+    "Call",
+    "Delivery",
+    "Greeting",
+    "Mailbox",
+    "Message",
+    "Number",
+    "Prompt",
+    "Recording",
+    "Subscription",
+    "Token",
+    "User",
+]

@@ -1,0 +1,48 @@
+"""The outbox: what is still owed to the world, a row a delivery."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, UTCDateTime, new_id, utc_now
+
+PENDING, RUNNING, DONE, FAILED, SKIPPED = "pending", "running", "done", "failed", "skipped"
+
+
+class Delivery(Base):
+    """One delivery; written in the commit that saves what it tells of.
+
+    kind: upload, email, webhook. position: its place in the order upload, email, webhook.
+    fencing: grows with each claim; an outcome counts only with the number of its own claim.
+    queued_until: the relay enqueues the row again only after this time (database clock).
+    """
+
+    __tablename__ = "voicemail_delivery"
+    __table_args__ = (
+        UniqueConstraint("idempotency_key"),
+        Index("ix_voicemail_delivery_due", "state", "next_try_at"),
+        Index("ix_voicemail_delivery_mailbox_state", "mailbox_id", "state"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    event_id: Mapped[str] = mapped_column(String(36), default=new_id, index=True)
+    event: Mapped[str] = mapped_column(String(40), default="message.created")
+    mailbox_id: Mapped[str] = mapped_column(ForeignKey("voicemail_box.id"))
+    message_id: Mapped[str | None] = mapped_column(ForeignKey("voicemail_message.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(12))
+    target: Mapped[str] = mapped_column(String(500), default="")
+    idempotency_key: Mapped[str] = mapped_column(String(100), default=new_id)
+    position: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(12), default=PENDING)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    fencing: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    next_try_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    queued_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    last_error: Mapped[str] = mapped_column(Text, default="")
+    done_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

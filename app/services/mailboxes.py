@@ -1,0 +1,207 @@
+"""Mailboxes: create, find, change, delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import selectinload
+
+from app.database import writing
+from app.errors import Invalid, NotFound
+from app.extensions import db
+from app.models import Mailbox, Message
+from app.models.base import database_now
+from app.models.message import NEW, SAVED
+from app.services import audit, fields, pins
+from app.services.context import settings
+
+TAKEN = "A mailbox with this extension exists already."
+IS_PIN = "This is the mailbox's PIN, which must not be its extension; reset the PIN first."
+MAX_PER_PAGE = 200
+
+
+@dataclass(frozen=True)
+class MailboxRow:
+    """A line of the list: the mailbox and what is in it."""
+
+    mailbox: Mailbox
+    new_count: int
+    saved_count: int
+    has_greeting: bool
+    last_message_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of the list. page: from 1; pages: at least 1; total: mailboxes that match."""
+
+    items: list[MailboxRow]
+    page: int
+    pages: int
+    total: int
+
+
+def create(
+    extension: str,
+    *,
+    pin: str,
+    name: str = "",
+    email: str = "",
+    language: str = "",
+    timezone: str = "",
+    actor: str,
+) -> Mailbox:
+    """A new mailbox; language and zone are those of the settings unless given. Invalid."""
+    with fields.checked() as form:
+        extension = form.check("extension", fields.extension, extension) or ""
+        values = _details(form, name, email, language, timezone)
+        form.say("pin", pins.problem_of(pin, extension))
+        if extension and _living(extension) is not None:
+            form.say("extension", TAKEN)
+    pin_hash = pins.hash_secret(pin)
+    box = Mailbox(extension=extension, live_extension=extension, pin_hash=pin_hash, **values)
+    try:
+        with writing():
+            db.session.add(box)
+            db.session.flush()
+            audit.record(actor, "mailbox.create", box.id, extension)
+    except IntegrityError:
+        # Two people, one extension, the same moment.
+        raise Invalid({"extension": TAKEN}) from None
+    return box
+
+
+def get(extension: str, *, locked: bool = False) -> Mailbox:
+    """The living mailbox of an extension; NotFound. locked: nobody else changes it until this transaction ends."""
+    box = _living(extension, locked)
+    if box is None:
+        raise NotFound(f"There is no mailbox {extension[:20]}.")
+    return box
+
+
+def update(
+    extension: str, *, name: str, email: str, language: str, timezone: str, new_extension: str | None = None, actor: str
+) -> Mailbox:
+    """Change what people see of a mailbox, and its extension where one is given; Invalid, NotFound."""
+    pin_hash = get(extension).pin_hash
+    with fields.checked() as form:
+        wanted = form.check("extension", fields.extension, extension if new_extension is None else new_extension)
+        if wanted not in (None, extension) and pins.verify(pin_hash, wanted):
+            form.say("extension", IS_PIN)
+        values = _details(form, name, email, language, timezone)
+    try:
+        with writing():
+            box = get(extension, locked=True)
+            if wanted != box.extension and _living(wanted) is not None:
+                raise Invalid({"extension": TAKEN})
+            for key, value in values.items():
+                setattr(box, key, value)
+            box.extension = box.live_extension = wanted
+            db.session.flush()
+            audit.record(actor, "mailbox.update", box.id, wanted)
+    except IntegrityError:
+        raise Invalid({"extension": TAKEN}) from None
+    return box
+
+
+def reset_pin(extension: str, pin: str, *, actor: str) -> None:
+    """Give a mailbox another PIN; Invalid, NotFound."""
+    get(extension)
+    if problem := pins.problem_of(pin, extension):
+        raise Invalid({"pin": problem})
+    pin_hash = pins.hash_secret(pin)
+    with writing():
+        box = get(extension, locked=True)
+        box.pin_hash = pin_hash
+        audit.record(actor, "mailbox.reset_pin", box.id, extension)
+
+
+def delete(extension: str, *, confirm: str, actor: str) -> None:
+    """Delete a mailbox whose extension was typed to confirm it; Invalid, NotFound.
+
+    The extension is free again; a new mailbox of the same number does not get the old messages.
+    """
+    get(extension)
+    if confirm.strip() != extension:
+        raise Invalid({"confirm": f"Type {extension} to delete this mailbox."})
+    with writing():
+        box = get(extension, locked=True)
+        # The database's clock, as all that the sweep goes by.
+        box.live_extension, box.deleted_at = None, db.session.scalar(select(database_now()))
+        audit.record(actor, "mailbox.delete", box.id, extension)
+
+
+def page(search: str = "", page: int = 1, per_page: int = 25) -> Page:
+    """Living mailboxes whose extension, name or e-mail contains the text, by extension as people count."""
+    matching = [Mailbox.live_extension.is_not(None), *_matches(fields.searchable(search))]
+    total = db.session.scalar(select(func.count()).select_from(Mailbox).where(*matching)) or 0
+    per_page = max(1, min(per_page, MAX_PER_PAGE))
+    pages = max(1, -(-total // per_page))
+    page = max(1, min(page, pages))
+    query = (
+        select(Mailbox)
+        .where(*matching)
+        .options(selectinload(Mailbox.greetings))
+        .order_by(func.length(Mailbox.extension), Mailbox.extension)
+        .limit(per_page)
+        .offset((page - 1) * per_page)
+    )
+    boxes = list(db.session.scalars(query))
+    counts = _counts([box.id for box in boxes])
+    return Page([_row(box, counts) for box in boxes], page, pages, total)
+
+
+def counts_of(box: Mailbox) -> MailboxRow:
+    """The list's line of one mailbox."""
+    return _row(box, _counts([box.id]))
+
+
+def _row(box: Mailbox, counts: dict[str, tuple[int, int, datetime | None]]) -> MailboxRow:
+    new, saved, last = counts.get(box.id, (0, 0, None))
+    return MailboxRow(box, new, saved, bool(box.greetings), last)
+
+
+def _counts(mailbox_ids: list[str]) -> dict[str, tuple[int, int, datetime | None]]:
+    """New and saved messages and the time of the last one, of all these mailboxes in one query."""
+
+    def count(state: str) -> ColumnElement[int]:
+        return func.sum(case((Message.state == state, 1), else_=0))
+
+    query = (
+        select(Message.mailbox_id, count(NEW), count(SAVED), func.max(Message.received_at))
+        .where(Message.mailbox_id.in_(mailbox_ids), Message.state.in_((NEW, SAVED)))
+        .where(Message.deleted_at.is_(None), Message.purged_at.is_(None))
+        .group_by(Message.mailbox_id)
+    )
+    return {row[0]: (int(row[1] or 0), int(row[2] or 0), row[3]) for row in db.session.execute(query)}
+
+
+def _matches(search: str) -> list[ColumnElement[bool]]:
+    if not search:
+        return []
+    return [
+        or_(
+            Mailbox.extension.contains(search, autoescape=True),
+            func.lower(Mailbox.name).contains(search.lower(), autoescape=True),
+            func.lower(Mailbox.email).contains(search.lower(), autoescape=True),
+        )
+    ]
+
+
+def _details(form: fields.Fields, name: str, email: str, language: str, timezone: str) -> dict[str, str]:
+    return {
+        "name": form.check("name", fields.name, name),
+        "email": form.check("email", fields.email, email),
+        "language": form.check("language", fields.language, language or settings().language),
+        "timezone": form.check("timezone", fields.timezone, timezone or settings().timezone),
+    }
+
+
+def _living(extension: str, locked: bool = False) -> Mailbox | None:
+    if not fields.is_extension(extension):
+        return None
+    query = select(Mailbox).where(Mailbox.live_extension == extension)
+    return db.session.scalar(query.with_for_update() if locked else query)

@@ -1,0 +1,335 @@
+"""Messages: saved once, listed, marked, thrown away and taken back. Their end is in app/services/purge.py."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import selectinload
+
+from app.database import writing
+from app.errors import Forbidden, Invalid, NotFound, Unavailable
+from app.extensions import db
+from app.jobs import queue
+from app.models import Delivery, Message
+from app.models.base import database_now
+from app.models.delivery import FAILED, PENDING, RUNNING
+from app.models.message import DISCARDED, NEW, SAVED
+from app.services import audit, fields, mailboxes, outbox, trimmed
+from app.services.context import settings
+from app.services.inbox import touch
+from app.services.purge import sweep_retention
+from app.services.spool import wav_of
+from app.storage import AudioSource, MissingObject, StoreError, open_store
+
+__all__ = [
+    "SpoolFate",
+    "Take",
+    "counts",
+    "get",
+    "inbox_version",
+    "keep",
+    "known_ids",
+    "listing",
+    "mark",
+    "open_audio",
+    "open_whole",
+    "restore",
+    "save_take",
+    "sweep_retention",
+    "trash",
+]
+
+log = logging.getLogger(__name__)
+TRASH = "trash"
+VIEWS = ("all", NEW, SAVED, TRASH, DISCARDED)
+MAX_LIMIT = 200
+AWAY = "The recording is still on its way to the store; try again in a moment."
+
+
+class SpoolFate(Enum):
+    """What becomes of a spool file whose message is known: it is still needed, or it may go."""
+
+    OWED = "owed"
+    STORED = "stored"
+
+
+@dataclass(frozen=True)
+class Take:
+    """A finished recording as the voice worker hands it over. duration: seconds; size: bytes; host: of its spool."""
+
+    id: str
+    mailbox_id: str
+    caller_number: str
+    caller_name: str
+    call_id: str
+    received_at: datetime
+    duration: float
+    size: int
+    sha256: str
+    urgent: bool
+    discarded: bool
+    host: str
+
+
+def save_take(take: Take) -> Message:
+    """Make the message of a take with its outbox rows in one commit, once however often it is called.
+
+    A discarded take gets a row without deliveries: it waits in the spool for somebody to keep it. A message that
+    is known already learns on which host its audio lies: hosts get other names.
+    """
+    found = db.session.get(Message, take.id)
+    if found is not None:
+        _settle(found, take.host)
+        return found
+    message = Message(
+        id=take.id,
+        mailbox_id=take.mailbox_id,
+        caller_number=_text(take.caller_number, 128),
+        caller_name=_text(take.caller_name, 128),
+        call_id=_text(take.call_id, 255),
+        received_at=take.received_at,
+        duration=take.duration,
+        state=DISCARDED if take.discarded else NEW,
+        urgent=take.urgent,
+        spool_host=take.host,
+        size=take.size,
+        sha256=take.sha256,
+        # Not this host's clock: a recording without speech is purged so many days after it.
+        created_at=database_now(),
+    )
+    rows = [] if take.discarded else outbox.rows_for(message, settings())
+    try:
+        with writing():
+            # The mailbox first: two inserts share its row (foreign key), and would each wait for the other to touch it.
+            touch(take.mailbox_id)
+            db.session.add(message)
+            db.session.flush()
+            db.session.add_all(rows)
+    except IntegrityError:
+        found = db.session.get(Message, take.id)
+        if found is None:
+            raise
+        return found
+    _enqueue(rows)
+    return message
+
+
+def known_ids(ids: Iterable[str]) -> dict[str, SpoolFate]:
+    """What is known of takes in the spool of this host.
+
+    Left out, and to be saved, are ids without a message, and those whose audio is said to lie on another host.
+    """
+    host, fates = settings().host_name, {}
+    wanted = list(ids)
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        query = select(Message.id, Message.spool_host, Message.purged_at).where(Message.id.in_(part))
+        for message_id, spool_host, purged_at in db.session.execute(query):
+            if purged_at is not None or spool_host is None:
+                fates[message_id] = SpoolFate.STORED
+            elif spool_host == host:
+                fates[message_id] = SpoolFate.OWED
+    return fates
+
+
+def listing(
+    extension: str, *, view: str = "all", cursor: str | None = None, limit: int = 50
+) -> tuple[list[Message], str | None]:
+    """Messages of a mailbox, newest first, and the cursor of what follows.
+
+    view: all (new and saved), new, saved, trash, discarded. NotFound; Invalid for an unknown view or cursor.
+    """
+    box = mailboxes.get(extension)
+    limit = max(1, min(limit, MAX_LIMIT))
+    query = (
+        select(Message)
+        .where(Message.mailbox_id == box.id, _in_view(view), *_after(cursor))
+        .options(selectinload(Message.deliveries))
+        .order_by(Message.received_at.desc(), Message.id.desc())
+        .limit(limit + 1)
+    )
+    rows = list(db.session.scalars(query))
+    return rows[:limit], _cursor(rows[limit - 1]) if len(rows) > limit else None
+
+
+def counts(extension: str) -> dict[str, int]:
+    """How many messages each view of a mailbox has; NotFound."""
+    box = mailboxes.get(extension)
+    query = (
+        select(Message.state, Message.deleted_at.is_not(None), func.count())
+        .where(Message.mailbox_id == box.id, Message.purged_at.is_(None))
+        .group_by(Message.state, Message.deleted_at.is_not(None))
+    )
+    found = dict.fromkeys(VIEWS, 0)
+    for state, deleted, number in db.session.execute(query):
+        found[TRASH if deleted else state] += number
+    found["all"] = found[NEW] + found[SAVED]
+    return found
+
+
+def inbox_version(extension: str) -> str:
+    """A text that changes whenever a list of the mailbox's messages would look different; cheap to ask. NotFound."""
+    box = mailboxes.get(extension)
+    open_ones = (
+        select(Delivery.state, func.count(), func.sum(Delivery.fencing))
+        .where(Delivery.mailbox_id == box.id, Delivery.state.in_((PENDING, RUNNING, FAILED)))
+        .group_by(Delivery.state)
+    )
+    found = {state: f"{number}.{fencing}" for state, number, fencing in db.session.execute(open_ones)}
+    return "-".join([str(box.mwi_version), *(found.get(state, "0.0") for state in (PENDING, RUNNING, FAILED))])
+
+
+def get(message_id: str, *, mailbox_id: str | None = None, locked: bool = False) -> Message:
+    """A message of a living mailbox; another's (mailbox_id) and a purged one are NotFound like an unknown one.
+
+    locked: nobody else changes it until this transaction ends. Locks are taken in the order delivery, message, mailbox.
+    """
+    message = db.session.get(Message, message_id, with_for_update=locked or None) if fields.is_id(message_id) else None
+    if message is None or message.purged_at is not None or message.mailbox.live_extension is None:
+        raise NotFound("There is no such message.")
+    if mailbox_id is not None and message.mailbox_id != mailbox_id:
+        raise NotFound("There is no such message.")
+    return message
+
+
+def mark(message_id: str, state: str, *, actor: str, mailbox_id: str | None = None) -> Message:
+    """Call a message new or saved (heard); NotFound, Invalid."""
+    if state not in (NEW, SAVED):
+        raise Invalid({"state": "A message is new or saved."})
+    with writing():
+        message = get(message_id, mailbox_id=mailbox_id, locked=True)
+        if message.state == DISCARDED:
+            raise Invalid({"state": "This recording is not a message; keep it first."})
+        if message.state != state:
+            message.state = state
+            touch(message.mailbox_id)
+            audit.record(actor, f"message.{state}", message.id)
+    return message
+
+
+def trash(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Message:
+    """Throw a message away; it stays in the trash for retention.trash_days. NotFound."""
+    with writing():
+        message = get(message_id, mailbox_id=mailbox_id, locked=True)
+        if message.deleted_at is None:
+            message.deleted_at = db.session.scalar(select(database_now()))
+            touch(message.mailbox_id)
+            audit.record(actor, "message.delete", message.id)
+    return message
+
+
+def restore(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Message:
+    """Take a message back out of the trash; NotFound."""
+    with writing():
+        message = get(message_id, mailbox_id=mailbox_id, locked=True)
+        if message.deleted_at is not None:
+            message.deleted_at = None
+            touch(message.mailbox_id)
+            audit.record(actor, "message.restore", message.id)
+    return message
+
+
+def keep(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Message:
+    """Make a message of a recording that was taken for silence; it is delivered like any other. NotFound."""
+    rows: list[Delivery] = []
+    with writing():
+        message = get(message_id, mailbox_id=mailbox_id, locked=True)
+        if message.deleted_at is not None:
+            raise Forbidden("Take this recording out of the trash first.")
+        if message.state == DISCARDED:
+            message.state = NEW
+            touch(message.mailbox_id)
+            rows = outbox.rows_for(message, settings())
+            db.session.add_all(rows)
+            audit.record(actor, "message.keep", message.id)
+    _enqueue(rows)
+    return message
+
+
+def open_audio(message: Message) -> AudioSource:
+    """The recording, from the store or from this host's spool; Unavailable where neither has it now."""
+    for attempt in range(2):
+        try:
+            if message.storage_key is not None:
+                source = open_store(settings()).open(message.storage_key)
+                return AudioSource(source.size, message.sha256, source.reader)
+            if message.spool_host != settings().host_name:
+                raise Unavailable(AWAY)
+            return AudioSource.of_file(wav_of(settings(), message.id), message.sha256)
+        except MissingObject:
+            # The upload may have moved it a moment ago.
+            db.session.refresh(message)
+            if attempt:
+                raise Unavailable("The recording cannot be found at the moment.", 30) from None
+        except StoreError as error:
+            log.warning("message=%s cannot be read: %s", message.id, error)
+            raise Unavailable("The store does not answer; try again in a moment.") from None
+    raise AssertionError("not reached")
+
+
+def open_whole(message: Message) -> AudioSource:
+    """The recording with what was cut off its end; Unavailable as open_audio(), NotFound where there is no more."""
+    return trimmed.whole(settings(), message.id, open_audio(message))
+
+
+def _settle(message: Message, host: str) -> None:
+    """The audio of a message that is only in a spool lies on this host: its upload runs here."""
+    if message.purged_at is not None or message.spool_host in (None, host):
+        return
+    log.warning("message=%s lies in the spool of %s, no longer of %s", message.id, host, message.spool_host)
+    with writing():
+        moved = (
+            update(Message)
+            .where(Message.id == message.id, Message.spool_host.is_not(None), Message.purged_at.is_(None))
+            .values(spool_host=host)
+        )
+        upload = update(Delivery).where(Delivery.message_id == message.id, Delivery.kind == outbox.UPLOAD)
+        db.session.execute(upload.values(target=host, queued_until=None))
+        db.session.execute(moved)
+
+
+def _enqueue(rows: list[Delivery]) -> None:
+    """Start the first delivery at once; whatever fails here is found by the relay."""
+    for row in rows[:1]:
+        queue.enqueue_delivery(row)
+
+
+def _in_view(view: str) -> ColumnElement[bool]:
+    alive = Message.purged_at.is_(None)
+    if view == TRASH:
+        return and_(alive, Message.deleted_at.is_not(None))
+    if view not in VIEWS:
+        raise Invalid({"view": f"A list is one of {', '.join(VIEWS)}."})
+    states = (NEW, SAVED) if view == "all" else (view,)
+    return and_(alive, Message.deleted_at.is_(None), Message.state.in_(states))
+
+
+def _cursor(message: Message) -> str:
+    text = f"{message.received_at.isoformat()}|{message.id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _after(cursor: str | None) -> list[ColumnElement[bool]]:
+    if not cursor:
+        return []
+    try:
+        when, _, message_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition("|")
+        at = datetime.fromisoformat(when)
+        if at.tzinfo is None or not fields.is_id(message_id):
+            raise ValueError("not a time with a zone and the id of a message")
+        at = at.astimezone(UTC)
+    except (ValueError, OverflowError, binascii.Error):
+        raise Invalid({"cursor": "This is not a cursor of this list."}) from None
+    return [or_(Message.received_at < at, and_(Message.received_at == at, Message.id < message_id))]
+
+
+def _text(value: str, longest: int) -> str:
+    return "".join(character for character in value if character.isprintable())[:longest]

@@ -1,0 +1,271 @@
+"""The outbox: which delivery may start, who works on it, and what became of it.
+
+A delivery is claimed by one conditional UPDATE that raises its fencing number; every later word of
+the claimant counts only as long as that number stands. The database's clock is the only one.
+Each function here is a transaction of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, CursorResult, Update, and_, exists, or_, select, update
+from sqlalchemy.orm import aliased
+
+from app.config import DeliverySettings, Settings
+from app.database import writing
+from app.extensions import db
+from app.models import Delivery, Message
+from app.models.base import database_now, new_id
+from app.models.delivery import DONE, FAILED, PENDING, RUNNING, SKIPPED
+from app.services.context import settings
+
+UPLOAD, EMAIL, WEBHOOK = "upload", "email", "webhook"
+# The next delivery starts at the latest this long after the one before it did.
+HEAD_START_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to work on a delivery, as long as `fencing` is the row's number."""
+
+    delivery_id: str
+    event_id: str
+    message_id: str | None
+    mailbox_id: str
+    kind: str
+    target: str
+    idempotency_key: str
+    attempt: int
+    fencing: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended: done, failed (for good), skipped, or pending (to be tried again).
+
+    changes: runs inside the transaction of the outcome, and only if it counts.
+    after: runs when that transaction is over; its argument says whether the outcome counted.
+    retry_after: seconds that the other side asked for.
+    """
+
+    state: str
+    error: str = ""
+    retry_after: float | None = None
+    changes: Callable[[], None] | None = None
+    after: Callable[[bool], None] | None = None
+
+
+def rows_for(message: Message, settings: Settings) -> list[Delivery]:
+    """The outbox rows of a new message, to be added in the commit that saves it.
+
+    The target of an upload is the host whose spool holds the file. E-mail and webhook are skipped in this version.
+    """
+    event_id = new_id()
+    plan = ((UPLOAD, PENDING, message.spool_host or settings.host_name), (EMAIL, SKIPPED, ""), (WEBHOOK, SKIPPED, ""))
+    return [
+        Delivery(
+            event_id=event_id,
+            mailbox_id=message.mailbox_id,
+            message_id=message.id,
+            kind=kind,
+            target=target,
+            idempotency_key=f"{message.id}-{kind}",
+            position=position,
+            state=state,
+            next_try_at=database_now(),
+        )
+        for position, (kind, state, target) in enumerate(plan, start=1)
+    ]
+
+
+def claim(delivery_id: str) -> Claim | None:
+    """Take a delivery to work on; None where it is not due, or another has it."""
+    now = _now()
+    row = db.session.execute(select(Delivery).where(Delivery.id == delivery_id).where(_may_start(now))).scalar()
+    if row is None:
+        db.session.rollback()
+        return None
+    mine = Claim(
+        row.id,
+        row.event_id,
+        row.message_id,
+        row.mailbox_id,
+        row.kind,
+        row.target,
+        row.idempotency_key,
+        row.attempts + 1,
+        row.fencing + 1,
+    )
+    lease_until = now + _lease()
+    with writing():
+        took = _execute(
+            update(Delivery)
+            .where(Delivery.id == mine.delivery_id, Delivery.fencing == mine.fencing - 1, _free(now))
+            .values(
+                state=RUNNING,
+                fencing=mine.fencing,
+                attempts=mine.attempt,
+                started_at=now,
+                lease_until=lease_until,
+                queued_until=None,
+            )
+        )
+    return mine if took else None
+
+
+def renew(claim: Claim) -> bool:
+    """Extend the lease; False where the claim no longer stands."""
+    with writing():
+        return bool(_execute(_standing(claim).values(lease_until=_now() + _lease())))
+
+
+def finish(claim: Claim, outcome: Outcome) -> bool:
+    """Write how the attempt ended, with outcome.changes in the same commit.
+
+    False, and nothing is written, where the claim no longer stands.
+    """
+    with writing():
+        now = _now()
+        values: dict[str, object] = {"state": outcome.state, "last_error": outcome.error, "lease_until": None}
+        if outcome.state != PENDING:
+            values["done_at"] = now
+        elif (wait := next_wait(claim.attempt, settings().delivery, outcome.retry_after)) is None:
+            values |= {"state": FAILED, "done_at": now}
+        else:
+            values["next_try_at"] = now + timedelta(seconds=wait)
+        counted = bool(_execute(_standing(claim).values(**values)))
+        if counted and outcome.changes:
+            outcome.changes()
+    return counted
+
+
+def next_wait(attempt: int, settings: DeliverySettings, asked: float | None = None) -> float | None:
+    """Seconds from the end of this attempt (the first is 1) to the next; None: give up.
+
+    Each wait is twice the one before. What counts against give_up_seconds is the time waited, so that a host
+    that was off for days does not give up at its first attempt.
+    """
+    waits = (
+        min(settings.retry_first_seconds * 2.0 ** min(n, 60), settings.retry_longest_seconds) for n in range(attempt)
+    )
+    *waited, wait = waits
+    if sum(waited) >= settings.give_up_seconds:
+        return None
+    return max(wait, asked or 0.0)
+
+
+def due(limit: int = 100) -> list[Delivery]:
+    """Deliveries that may start now and wait in no queue, those due longest first."""
+    now = _now()
+    waiting = or_(Delivery.queued_until.is_(None), Delivery.queued_until <= now)
+    query = select(Delivery).where(Delivery.state == PENDING, _may_start(now), waiting)
+    return list(db.session.scalars(query.order_by(Delivery.next_try_at).limit(limit)))
+
+
+def following(claim: Claim) -> list[Delivery]:
+    """Deliveries of the same event that may start, now that this one has."""
+    query = select(Delivery).where(Delivery.event_id == claim.event_id, Delivery.id != claim.delivery_id)
+    return list(db.session.scalars(query.where(Delivery.state == PENDING, _may_start(_now()))))
+
+
+def mark_queued(delivery_ids: Iterable[str]) -> None:
+    """These are in a queue: due() leaves them out for the time of a lease, then takes them for lost."""
+    with writing():
+        waiting = update(Delivery).where(Delivery.id.in_(list(delivery_ids)), Delivery.state == PENDING)
+        _execute(waiting.values(queued_until=_now() + _lease()))
+
+
+def expire_leases() -> list[str]:
+    """Give back what dead workers held; the ids of those deliveries."""
+    lapsed = and_(Delivery.state == RUNNING, Delivery.lease_until < _now())
+    return _open_again(lapsed, lease_until=None, last_error="the worker ended in the middle of an attempt")
+
+
+def reopen_uploads() -> list[str]:
+    """Try uploads again that were given up while their audio is only in a spool: an upload is never forgotten."""
+    owed = exists().where(
+        Message.id == Delivery.message_id, Message.spool_host.is_not(None), Message.purged_at.is_(None)
+    )
+    return _open_again(and_(Delivery.kind == UPLOAD, Delivery.state == FAILED, owed), done_at=None)
+
+
+def _open_again(which: ColumnElement[bool], **values: object) -> list[str]:
+    """Make deliveries pending and due; the ids of those that still were what they were."""
+    ids = db.session.scalars(select(Delivery.id).where(which)).all()
+    if not ids:
+        db.session.rollback()
+        return []
+    with writing():
+        values |= {"state": PENDING, "next_try_at": _now(), "queued_until": None}
+        return [each for each in ids if _execute(update(Delivery).where(Delivery.id == each, which).values(**values))]
+
+
+def _may_start(now: datetime) -> ColumnElement[bool]:
+    """Free, and every earlier delivery of the event has ended an attempt or had its head start."""
+    earlier = aliased(Delivery)
+    holds_back = or_(
+        and_(earlier.state == PENDING, earlier.attempts == 0),
+        and_(
+            earlier.state == RUNNING,
+            earlier.attempts <= 1,
+            earlier.started_at > now - timedelta(seconds=HEAD_START_SECONDS),
+        ),
+    )
+    before = exists().where(earlier.event_id == Delivery.event_id, earlier.position < Delivery.position, holds_back)
+    return and_(_free(now), ~before)
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    """Nobody works on it: it is due, or the lease of whoever did has lapsed."""
+    return or_(
+        and_(Delivery.state == PENDING, Delivery.next_try_at <= now),
+        and_(Delivery.state == RUNNING, Delivery.lease_until < now),
+    )
+
+
+def _standing(claim: Claim) -> Update:
+    return update(Delivery).where(
+        Delivery.id == claim.delivery_id, Delivery.fencing == claim.fencing, Delivery.state == RUNNING
+    )
+
+
+def _execute(statement: Update) -> int:
+    """Rows that an UPDATE matched."""
+    result = db.session.execute(statement.execution_options(synchronize_session=False))
+    assert isinstance(result, CursorResult)  # noqa: S101 - tells the type checker
+    return result.rowcount
+
+
+def _now() -> datetime:
+    now: datetime = db.session.execute(select(database_now())).scalar_one()
+    return now
+
+
+def _lease() -> timedelta:
+    return timedelta(seconds=settings().delivery.lease_seconds)
+
+
+__all__ = [
+    "DONE",
+    "EMAIL",
+    "FAILED",
+    "PENDING",
+    "SKIPPED",
+    "UPLOAD",
+    "WEBHOOK",
+    "Claim",
+    "Outcome",
+    "claim",
+    "due",
+    "expire_leases",
+    "finish",
+    "following",
+    "mark_queued",
+    "next_wait",
+    "renew",
+    "reopen_uploads",
+    "rows_for",
+]

@@ -1,0 +1,113 @@
+// What HTML and htmx do not do by themselves. Every act of the portal works without this file.
+"use strict";
+
+// hx-swap="keyed": children of the target are matched by id, so that a list can be renewed while one of its
+// recordings plays. A row whose data-version did not change is left alone; of a changed row only the parts
+// marked data-part are replaced, never its player; the focus stays where it was.
+const keyed = {
+  isPlaying(row) {
+    return [...row.querySelectorAll("audio")].some((audio) => !audio.paused && !audio.ended);
+  },
+
+  renewRow(row, next) {
+    const replaced = [];
+    for (const part of next.querySelectorAll("[data-part]")) {
+      const old = row.querySelector(`[data-part="${part.dataset.part}"]`);
+      if (old) {
+        old.replaceWith(part);
+        replaced.push(part);
+      }
+    }
+    row.className = next.className;
+    row.dataset.version = next.dataset.version;
+    return replaced;
+  },
+
+  neighbour(row) {
+    const other = row.nextElementSibling || row.previousElementSibling;
+    return other && other.querySelector("button, a[href]");
+  },
+
+  removeRow(row, list) {
+    if (row.contains(document.activeElement)) {
+      (keyed.neighbour(row) || list).focus();
+    }
+    row.remove();
+  },
+
+  merge(list, fragment) {
+    const focused = document.activeElement && document.activeElement.id;
+    const wanted = [...fragment.children];
+    const ids = new Set(wanted.map((row) => row.id));
+    const added = [];
+    for (const row of [...list.children]) {
+      if (ids.has(row.id)) continue;
+      if (keyed.isPlaying(row)) {
+        row.dataset.gone = "";
+        row.classList.remove("is-new");
+      } else {
+        keyed.removeRow(row, list);
+      }
+    }
+    let place = list.firstElementChild;
+    for (const next of wanted) {
+      const row = document.getElementById(next.id);
+      if (!row) {
+        list.insertBefore(next, place);
+        added.push(next);
+        continue;
+      }
+      delete row.dataset.gone;
+      if (row.dataset.version !== next.dataset.version) {
+        added.push(...keyed.renewRow(row, next));
+      }
+      // A row is never moved: moving would stop its player. Lists here keep their order.
+      place = row.nextElementSibling;
+    }
+    if (focused && document.activeElement === document.body) {
+      const again = document.getElementById(focused);
+      if (again) again.focus();
+    }
+    return added;
+  },
+};
+
+htmx.defineExtension("keyed", {
+  isInlineSwap: (style) => style === "keyed",
+  handleSwap: (style, target, fragment) => style === "keyed" && keyed.merge(target, fragment),
+});
+
+// Whoever pressed a button that is gone now, such as Undo, goes on from what it changed.
+document.addEventListener("htmx:afterSettle", (event) => {
+  const { target, requestConfig } = event.detail;
+  if (requestConfig && !requestConfig.elt.isConnected && document.activeElement === document.body) target.focus();
+});
+
+// A row that left its list while it played goes when it has ended.
+document.addEventListener("ended", (event) => {
+  const row = event.target.closest("[data-gone]");
+  if (row) keyed.removeRow(row, row.parentElement);
+}, true);
+
+// Only one recording plays at a time.
+document.addEventListener("play", (event) => {
+  for (const audio of document.querySelectorAll("audio")) {
+    if (audio !== event.target) audio.pause();
+  }
+}, true);
+
+// A message that is deleted falls silent at once.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const form = event.target.closest("form[data-silences]");
+  const row = form && form.closest("li");
+  if (row) row.querySelectorAll("audio").forEach((audio) => audio.pause());
+});
+
+// Say when the portal cannot be reached, and when it can be again.
+function connection(lost) {
+  const line = document.getElementById("connection");
+  if (line && line.hidden === lost) line.hidden = !lost;
+}
+document.addEventListener("htmx:sendError", () => connection(true));
+document.addEventListener("htmx:timeout", () => connection(true));
+document.addEventListener("htmx:afterOnLoad", () => connection(false));

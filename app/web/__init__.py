@@ -1,0 +1,67 @@
+"""The portal: pages of the console, log-in, and what watches over them."""
+
+from __future__ import annotations
+
+from flask import Flask, redirect, url_for
+from werkzeug.wrappers import Response
+
+from app.extensions import csrf
+from app.web import (
+    access,
+    assets,
+    auth,
+    calls,
+    errors,
+    greetings,
+    health,
+    limits,
+    mailboxes,
+    messages,
+    metrics,
+    notices,
+    password,
+    routing,
+    security,
+    settings,
+    test_calls,
+    tokens,
+    users,
+    words,
+)
+
+BLUEPRINTS = (
+    auth.blueprint,
+    mailboxes.blueprint,
+    messages.blueprint,
+    calls.blueprint,
+    greetings.blueprint,
+    test_calls.blueprint,
+    settings.blueprint,
+    users.blueprint,
+    password.blueprint,
+    tokens.blueprint,
+)
+
+
+def register(app: Flask) -> None:
+    """Add the portal to an application whose extensions and settings are in place; SettingsError."""
+    security.init_app(app)
+    limits.init_app(app)
+    access.init_app(app)
+    routing.init_app(app)
+    assets.init_app(app)
+    words.init_app(app)
+    notices.init_app(app)
+    metrics.init_app(app)
+    errors.init_app(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(metrics.blueprint)
+    csrf.exempt(health.blueprint)
+    csrf.exempt(metrics.blueprint)
+    app.add_url_rule("/", "home", _home)
+
+
+def _home() -> Response:
+    return redirect(url_for("mailboxes.index"))

@@ -1,0 +1,54 @@
+"""Calls in progress and the voice workers that serve them: a page that renews itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.errors import Unavailable
+from app.models.base import utc_now
+from app.services import workers
+from app.services.context import settings
+from app.web import htmx
+from app.web.access import login_required
+from app.web.words import fingerprint
+
+blueprint = Blueprint("calls", __name__, url_prefix="/console/voicemail/calls")
+STATE_WORDS = {
+    "ringing": "Ringing",
+    "greeting": "Hears the greeting",
+    "recording": "Leaves a message",
+    "closing": "Hears the confirmation",
+}
+
+
+@blueprint.get("")
+@login_required
+def index() -> AnyResponse:
+    """The page; HTMX gets what changes on it, and nothing where it names what it shows by `version`."""
+    context = _context()
+    parts = ("calls/_rows.html", "calls/_about.html", "calls/_workers.html")
+    version = fingerprint("".join(render_template(part, **context) for part in parts))
+    if not htmx.wanted():
+        return htmx.answer(render_template("calls/index.html", version=version, **context))
+    if request.args.get("version") == version:
+        return htmx.unchanged()
+    return htmx.answer(render_template("calls/_poll.html", version=version, **context))
+
+
+def _context() -> dict[str, Any]:
+    now = utc_now()
+    context: dict[str, Any] = {"away": "", "workers": [], "calls": [], "total": 0, "zone": settings().timezone}
+    try:
+        found = workers.calls()
+        context |= {"workers": [_worker(row) for row in workers.live()], "calls": found.calls, "total": found.total}
+    except Unavailable as error:
+        context["away"] = error.message
+    return context | {"state_words": STATE_WORDS, "age": lambda since: (now - since).total_seconds()}
+
+
+def _worker(row: dict[str, Any]) -> dict[str, Any]:
+    """A worker's line; what another version of it may not say is left out."""
+    return row | {"started_at": workers.moment(row.get("started_at"))}

@@ -1,0 +1,149 @@
+"""Messages of a mailbox: the page, its list that renews itself, and what can be done with a message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, current_app, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.config import Settings
+from app.models import Message
+from app.models.message import DISCARDED, NEW, SAVED
+from app.services import greetings, mailboxes, messages, trimmed
+from app.web import htmx, notices
+from app.web.access import actor, login_required
+from app.web.forms import GreetingForm
+from app.web.words import caller
+
+blueprint = Blueprint("messages", __name__, url_prefix="/console/voicemail")
+PER_PAGE = 50
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A view of a mailbox: its name in addresses, its title, and what an empty one says."""
+
+    view: str
+    title: str
+    empty: str
+    advice: str
+
+
+TABS = (
+    Tab("all", "Inbox", "No messages yet", "Call this mailbox from a phone, or press “Place a test call”."),
+    Tab("new", "New", "Nothing new", "Messages that nobody has marked as read show up here by themselves."),
+    Tab("saved", "Saved", "Nothing saved", "A message that you mark as read is kept here."),
+    Tab("trash", "Trash", "The trash is empty", "A deleted message stays here for some days, and can be taken back."),
+    Tab(
+        "discarded",
+        "No speech",
+        "No recordings without speech",
+        "Recordings in which nobody seemed to speak wait here for some days. Listen, and keep what was one.",
+    ),
+)
+BY_VIEW = {tab.view: tab for tab in TABS}
+
+
+@blueprint.get("/<extension:extension>")
+@login_required
+def index(extension: str) -> AnyResponse:
+    """The page of a mailbox."""
+    settings: Settings = current_app.extensions["settings"]
+    context = _inbox(extension)
+    return htmx.answer(
+        render_template(
+            "messages/index.html",
+            tabs=TABS,
+            greeting=greetings.find(extension),
+            greeting_form=GreetingForm(),
+            retention=settings.retention,
+            **context,
+        )
+    )
+
+
+@blueprint.get("/<extension:extension>/messages")
+@login_required
+def poll(extension: str) -> AnyResponse:
+    """The list again, or nothing (204) where the mailbox is still as the page shows it."""
+    if request.args.get("version") == messages.inbox_version(extension):
+        return htmx.unchanged()
+    return htmx.answer(render_template("messages/_inbox.html", **_inbox(extension)))
+
+
+@blueprint.post("/messages/<id:message_id>/read")
+@login_required
+def read(message_id: str) -> AnyResponse:
+    """Mark a message as read: from then on it is a saved one."""
+    return _after(messages.mark(message_id, SAVED, actor=actor()))
+
+
+@blueprint.post("/messages/<id:message_id>/unread")
+@login_required
+def unread(message_id: str) -> AnyResponse:
+    """Mark a message as new again."""
+    return _after(messages.mark(message_id, NEW, actor=actor()))
+
+
+@blueprint.post("/messages/<id:message_id>/delete")
+@login_required
+def delete(message_id: str) -> AnyResponse:
+    """Put a message into the trash, and offer to take it back."""
+    message = messages.trash(message_id, actor=actor())
+    notices.tell(
+        f"The message from {caller(message)} is in the trash.",
+        undo=url_for("messages.restore", message_id=message.id),
+        fields={"view": _view()},
+    )
+    return _after(message)
+
+
+@blueprint.post("/messages/<id:message_id>/restore")
+@login_required
+def restore(message_id: str) -> AnyResponse:
+    """Take a message out of the trash."""
+    message = messages.restore(message_id, actor=actor())
+    notices.tell(f"The message from {caller(message)} is back.")
+    return _after(message)
+
+
+@blueprint.post("/messages/<id:message_id>/keep")
+@login_required
+def keep(message_id: str) -> AnyResponse:
+    """Make a message of a recording without speech."""
+    message = messages.keep(message_id, actor=actor())
+    notices.tell(f"The recording from {caller(message)} is a message now.")
+    return _after(message)
+
+
+def _after(message: Message) -> AnyResponse:
+    """The list as it is after an act: the fragment, or the page again."""
+    extension, view = message.mailbox.extension, _view()
+    if not htmx.wanted():
+        return htmx.go(url_for("messages.index", extension=extension, view=None if view == "all" else view))
+    return htmx.answer(render_template("messages/_inbox.html", **_inbox(extension)))
+
+
+def _inbox(extension: str) -> dict[str, Any]:
+    """What the list shows. The version is read first: a change in between is found by the next poll."""
+    version = messages.inbox_version(extension)
+    view, cursor = _view(), request.values.get("cursor", "")
+    rows, following = messages.listing(extension, view=view, cursor=cursor, limit=PER_PAGE)
+    return {
+        "mailbox": mailboxes.get(extension),
+        "messages": rows,
+        "following": following,
+        "cursor": cursor,
+        "counts": messages.counts(extension),
+        "tab": BY_VIEW[view],
+        "version": version,
+        "trimmed": trimmed.kept(current_app.extensions["settings"]),
+        "is_discarded": lambda message: message.state == DISCARDED,
+    }
+
+
+def _view() -> str:
+    view = request.values.get("view", "all")
+    return view if view in BY_VIEW else "all"

@@ -1,0 +1,82 @@
+"""How things are said on pages: times, lengths, states of deliveries."""
+
+from __future__ import annotations
+
+import zlib
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+from app.models import Delivery, Message
+from app.models.base import utc_now
+from app.models.delivery import DONE, FAILED, PENDING, RUNNING
+
+LANGUAGE_NAMES = {"en": "English", "zh": "中文 (Chinese)", "ja": "日本語 (Japanese)", "es": "Español", "fr": "Français"}
+UPLOAD_WORDS = {
+    PENDING: "Waiting to be stored",
+    RUNNING: "Being stored",
+    DONE: "Stored",
+    FAILED: "Could not be stored; the recording is safe on its host",
+}
+SENT_WORDS = {PENDING: "{} waits", RUNNING: "{} is being sent", DONE: "{} sent", FAILED: "{} could not be sent"}
+SENT_NAMES = {"email": "E-mail", "webhook": "Webhook"}
+UNKNOWN_CALLER = "Unknown caller"
+
+
+def init_app(app: Flask) -> None:
+    """Let templates say these things."""
+    for function in (at, at_full, length_words, caller, delivery_words, fingerprint, language_name):
+        app.add_template_filter(function)
+    app.jinja_env.globals["limits"] = app.extensions["settings"].limits
+
+
+def at(moment: datetime, zone: str) -> str:
+    """A time as people of that zone say it: Today 14:03, Yesterday 09:12, Mon 23 Nov 2026 14:03."""
+    local, today = moment.astimezone(ZoneInfo(zone)), utc_now().astimezone(ZoneInfo(zone)).date()
+    if local.date() == today:
+        return f"Today {local:%H:%M}"
+    if local.date() == today - timedelta(days=1):
+        return f"Yesterday {local:%H:%M}"
+    return f"{local:%a} {local.day} {local:%b %Y %H:%M}"
+
+
+def at_full(moment: datetime, zone: str) -> str:
+    """A time with seconds, date and zone."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local:%A} {local.day} {local:%B %Y, %H:%M:%S} ({zone})"
+
+
+def length_words(seconds: float) -> str:
+    """A length as minutes and seconds: 0:07, 1:02:03."""
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def caller(message: Message) -> str:
+    """Who called, in one line."""
+    number = message.caller_number or UNKNOWN_CALLER
+    return f"{message.caller_name}, {number}" if message.caller_name else number
+
+
+def delivery_words(delivery: Delivery) -> str:
+    """The state of a delivery as a sentence; "" for one that was never to be made."""
+    if delivery.kind == "upload":
+        words = UPLOAD_WORDS.get(delivery.state, "")
+    else:
+        words = SENT_WORDS.get(delivery.state, "").format(SENT_NAMES.get(delivery.kind, delivery.kind))
+    if delivery.state == PENDING and delivery.attempts:
+        return f"{words}, tried {delivery.attempts} {'time' if delivery.attempts == 1 else 'times'}"
+    return words
+
+
+def language_name(code: str) -> str:
+    """A language by its own name."""
+    return LANGUAGE_NAMES.get(code, code)
+
+
+def fingerprint(text: str) -> str:
+    """A short text that differs where the other does."""
+    return f"{zlib.crc32(text.encode()):08x}"

@@ -1,0 +1,182 @@
+"""What staff do in the portal, in Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import ADMIN, Site, enter
+from tests.peers.instance import VoiceWorker
+from tests.support import until
+
+pytestmark = pytest.mark.browser
+
+
+def seconds(page: Page, message_id: str) -> float:
+    """How far the player of a message is."""
+    return float(page.evaluate(f"document.querySelector('#message-{message_id} audio').currentTime"))
+
+
+def play(page: Page, message_id: str) -> None:
+    page.evaluate(f"document.querySelector('#message-{message_id} audio').play()")
+
+
+def test_logging_in(open_browser: Callable[..., Page], site: Site) -> None:
+    extension = site.mailbox()
+    page = open_browser(log_in=False)
+    page.goto(f"/console/voicemail/{extension}")
+    expect(page).to_have_title("Log in · Voicemail Pro")
+    page.get_by_label("User name").fill(ADMIN.name)
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_text("is wrong")).to_be_visible()
+    page.get_by_label("Password").fill(ADMIN.password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"**/console/voicemail/{extension}")
+    page.get_by_role("button", name="Log out").click()
+    page.goto("/console/voicemail")
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+
+
+def test_a_new_mailbox_and_its_first_hint(page: Page) -> None:
+    page.goto("/console/voicemail")
+    page.get_by_role("link", name="New mailbox").first.click()
+    page.get_by_label("Extension").fill("2999")
+    page.get_by_label("Name").fill("<script>alert(1)</script>")
+    page.get_by_label("PIN").fill("1234")
+    page.get_by_role("button", name="Make mailbox").click()
+    expect(page.get_by_text("must not count up or down")).to_be_visible()
+    expect(page.get_by_label("PIN")).to_be_focused()
+    page.get_by_label("PIN").fill("4711")
+    page.get_by_role("button", name="Make mailbox").click()
+    page.wait_for_url("**/console/voicemail/2999")
+    expect(page.get_by_role("heading", name="<script>alert(1)</script>")).to_be_visible()
+    expect(page.get_by_text("No messages yet")).to_be_visible()
+
+
+def test_a_message_plays_and_can_be_sought(page: Page, site: Site) -> None:
+    extension = site.mailbox()
+    message_id = site.message(extension, seconds=20.0)
+    page.goto(f"/console/voicemail/{extension}")
+    with page.expect_response(lambda answer: answer.url.endswith("/audio") and answer.status == 206):
+        play(page, message_id)
+    until(lambda: seconds(page, message_id) > 0.5, what="the message plays")
+    page.evaluate(f"document.querySelector('#message-{message_id} audio').currentTime = 15")
+    until(lambda: seconds(page, message_id) > 15.3, what="it plays on from there")
+    expect(page.locator(f"#message-{message_id} .badge.new")).to_be_visible()
+
+
+def test_read_delete_undo(page: Page, site: Site) -> None:
+    extension = site.mailbox()
+    message_id = site.message(extension)
+    page.goto(f"/console/voicemail/{extension}")
+    row = page.locator(f"#message-{message_id}")
+    row.get_by_role("button", name="Mark as read").click()
+    expect(row.get_by_role("button", name="Mark as new")).to_be_visible()
+    expect(page.get_by_text("0 new, 1 saved")).to_be_visible()
+    row.get_by_role("button", name="Delete").click()
+    expect(row).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(row).to_be_visible()
+    expect(page.get_by_text("is back")).to_be_visible()
+    # The button is gone: people of the keyboard go on from the list.
+    expect(page.locator("#messages")).to_be_focused()
+
+
+def test_a_new_message_appears_while_another_one_plays(page: Page, site: Site) -> None:
+    extension = site.mailbox()
+    first = site.message(extension, seconds=30.0)
+    page.goto(f"/console/voicemail/{extension}")
+    play(page, first)
+    until(lambda: seconds(page, first) > 0.3, what="the message plays")
+    page.locator(f"#first-{first}").focus()
+    second = site.message(extension, caller_name="Dora <b>Late</b>")
+    expect(page.locator(f"#message-{second}")).to_be_visible()
+    expect(page.get_by_text("Dora <b>Late</b>")).to_be_visible()
+    before = seconds(page, first)
+    until(lambda: seconds(page, first) > before + 0.5, what="the first one plays on")
+    expect(page.locator(f"#first-{first}")).to_be_focused()
+
+
+def test_a_pin_is_reset_and_shown_once(page: Page, site: Site) -> None:
+    extension = site.mailbox()
+    page.goto(f"/console/voicemail/{extension}")
+    page.get_by_role("link", name="Reset PIN").click()
+    page.get_by_label("PIN").fill("1111")
+    page.get_by_role("button", name="Reset PIN").click()
+    expect(page.get_by_text("must not all be the same")).to_be_visible()
+    page.get_by_label("PIN").fill("")
+    page.get_by_role("button", name="Reset PIN").click()
+    expect(page.locator(".secret")).to_be_visible()
+    page.get_by_role("link", name="To the mailbox").click()
+    page.wait_for_url(f"**/{extension}")
+
+
+def test_a_greeting_is_uploaded_heard_and_removed(page: Page, site: Site, wav_file: Path, tmp_path: Path) -> None:
+    extension = site.mailbox()
+    pdf = tmp_path / "greeting.wav"
+    pdf.write_bytes(b"%PDF-1.7 " + bytes(2000))
+    page.goto(f"/console/voicemail/{extension}")
+    card = page.locator("#greeting-card")
+    card.get_by_text("Upload a greeting").click()
+    card.locator("input[type=file]").set_input_files(pdf)
+    card.get_by_role("button", name="Upload").click()
+    expect(card.get_by_text("This is not an audio file")).to_be_visible()
+    card.locator("input[type=file]").set_input_files(wav_file)
+    card.get_by_role("button", name="Upload").click()
+    expect(card.get_by_text("Your own")).to_be_visible()
+    page.evaluate("document.querySelector('#greeting-card audio').play()")
+    until(lambda: page.evaluate("document.querySelector('#greeting-card audio').currentTime") > 0.2, what="it plays")
+    card.get_by_text("Replace or remove it").click()
+    card.get_by_role("button", name="Remove the greeting").click()
+    expect(page.get_by_text("Callers hear the default greeting")).to_be_visible()
+
+
+def test_a_mailbox_is_deleted_by_typing_its_extension(page: Page, site: Site) -> None:
+    extension = site.mailbox()
+    page.goto(f"/console/voicemail/{extension}")
+    page.get_by_role("link", name="Delete…").click()
+    page.get_by_label("Extension").fill("1")
+    page.get_by_role("button", name="Delete mailbox").click()
+    expect(page.locator(".error")).to_contain_text(extension)
+    page.get_by_label("Extension").fill(extension)
+    page.get_by_role("button", name="Delete mailbox").click()
+    page.wait_for_url("**/console/voicemail")
+    expect(page.get_by_role("link", name=extension, exact=True)).to_have_count(0)
+
+
+def test_settings_hide_secrets(page: Page) -> None:
+    page.goto("/console/voicemail/settings")
+    expect(page.get_by_text("webhook.headers")).to_be_visible()
+    assert "hidden-from-the-page" not in page.content()
+    assert "a key of the test" not in page.content()
+
+
+def test_a_session_that_ended_elsewhere(open_browser: Callable[..., Page], site: Site) -> None:
+    extension = site.mailbox()
+    page = open_browser()
+    page.goto(f"/console/voicemail/{extension}")
+    other = page.context.new_page()
+    other.goto("/console/voicemail")
+    other.get_by_role("button", name="Log out").click()
+    expect(other.get_by_role("button", name="Log in")).to_be_visible()
+    # The list asks for news by itself, and hears that nobody is logged in.
+    page.wait_for_url("**/login**")
+    enter(page)
+
+
+@pytest.mark.slow
+def test_the_test_call_leaves_a_message_that_plays(page: Page, site: Site, voice: VoiceWorker) -> None:
+    extension = site.mailbox()
+    page.goto(f"/console/voicemail/{extension}")
+    page.get_by_role("button", name="Place a test call").click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.locator("#test-call .notice.done")).to_be_visible(timeout=60_000)
+    row = page.locator("li.message")
+    expect(row).to_have_count(1)
+    message_id = (row.get_attribute("id") or "").removeprefix("message-")
+    play(page, message_id)
+    until(lambda: seconds(page, message_id) > 0.5, what="the message plays")

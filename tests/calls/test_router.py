@@ -1,0 +1,83 @@
+"""Which mailbox is this call for?"""
+
+from __future__ import annotations
+
+import pytest
+
+from voice.router import Rules, normalise, route
+from voice.sip import InviteFacts
+from voice.sip.invite import Diversion, HistoryEntry
+
+RULES = Rules()
+
+
+def facts(**given: object) -> InviteFacts:
+    plain: dict[str, object] = {
+        "dialled_user": "voicemail",
+        "target_user": "",
+        "target_cause": None,
+        "history": (),
+        "diversions": (),
+        "called_party_user": "",
+        "to_user": "5000",
+        "caller_number": "2000",
+        "caller_name": "Bob",
+    }
+    return InviteFacts(**{**plain, **given})  # type: ignore[arg-type]
+
+
+def extensions(invite: InviteFacts, rules: Rules = RULES) -> tuple[str, ...]:
+    return route(invite, "id", True, rules).extensions
+
+
+def test_the_target_parameter_comes_first() -> None:
+    invite = facts(target_user="1001", target_cause=486, diversions=(Diversion("1002", "no-answer"),))
+    routed = route(invite, "id", True, RULES)
+    assert routed.extensions == ("1001", "1002", "5000")
+    assert routed.reason == "busy"
+
+
+def test_history_info_names_the_party_called_first() -> None:
+    history = (HistoryEntry("1001", "1", 408), HistoryEntry("1002", "1.1", 486), HistoryEntry("vm", "1.2", None))
+    assert extensions(facts(history=history))[0] == "1001"
+    assert extensions(facts(history=history), rules=Rules("last"))[0] == "1002"
+
+
+def test_the_oldest_diversion_is_the_party_called_first() -> None:
+    diversions = (Diversion("1003", "user-busy"), Diversion("1001", "no-answer"))
+    assert extensions(facts(diversions=diversions))[0] == "1001"
+    assert extensions(facts(diversions=diversions), rules=Rules("last"))[0] == "1003"
+
+
+def test_called_party_and_to_follow() -> None:
+    assert extensions(facts(called_party_user="1004")) == ("1004", "5000")
+
+
+def test_a_stranger_cannot_choose_by_headers() -> None:
+    invite = facts(target_user="1001", diversions=(Diversion("1002", "no-answer"),), called_party_user="1003")
+    routed = route(invite, "id", False, RULES)
+    assert routed.extensions == ("5000",)
+    assert routed.reason == ""
+
+
+def test_a_general_mailbox_takes_the_rest() -> None:
+    assert extensions(facts(to_user="nobody"), rules=Rules(general="9000")) == ("9000",)
+
+
+@pytest.mark.parametrize(
+    ("user", "extension"),
+    [
+        ("1001", "1001"),
+        ("+49 (30) 12-34.5", "493012345"),
+        ("1001;phone-context=x", "1001"),
+        ("alice", ""),
+        ("", ""),
+        ("1" * 20, "1" * 20),
+        ("1" * 21, ""),
+        ("١٠٠١", ""),
+        ("*97", ""),
+        ("10\x0001", ""),
+    ],
+)
+def test_normalise(user: str, extension: str) -> None:
+    assert normalise(user) == extension

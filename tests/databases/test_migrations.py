@@ -1,0 +1,204 @@
+"""Migrations: the tables are those of the models, and a start makes them once, on every kind of database."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+
+from app import create_app, migrate
+from app.config import PROJECT_ROOT, Settings
+from app.extensions import db
+from app.models import Base
+from app.services import mailboxes
+from tests.databases.processes import environment, outputs, start
+from tests.servers import fresh_database
+from tests.support import free_port, make_settings, until
+
+PROGRAM = """
+import sys
+from app.config import load_settings
+from app.migrate import upgrade
+settings = load_settings()
+print("ready", flush=True)
+sys.stdin.readline()
+print(upgrade(settings))
+"""
+
+
+def alembic(settings: Settings, act: str, *arguments: str) -> None:
+    """An Alembic command on the database of these settings."""
+    engine = migrate._engine(settings)
+    try:
+        with engine.connect() as connection:
+            config = migrate._config()
+            config.attributes["connection"] = connection
+            getattr(command, act)(config, *arguments)
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
+def tables(settings: Settings) -> set[str]:
+    engine = migrate._engine(settings)
+    try:
+        return set(sa.inspect(engine).get_table_names()) - {"alembic_version"}
+    finally:
+        engine.dispose()
+
+
+def current(settings: Settings) -> bool:
+    engine = migrate._engine(settings)
+    try:
+        with engine.connect() as connection:
+            return migrate.is_current(connection)
+    finally:
+        engine.dispose()
+
+
+def test_the_tables_are_those_of_the_models(empty: Settings) -> None:
+    assert not current(empty)
+    assert migrate.upgrade(empty)
+    assert current(empty)
+    assert tables(empty) == set(Base.metadata.tables)
+    # `alembic check`: raises where a model and its table differ.
+    alembic(empty, "check")
+
+
+def test_a_second_upgrade_changes_nothing(empty: Settings) -> None:
+    assert migrate.upgrade(empty)
+    with create_app(empty).app_context():
+        mailboxes.create("1001", pin="4711", name="Änne 😀", actor="test")
+        assert not migrate.upgrade(empty)
+        assert mailboxes.get("1001").name == "Änne 😀"
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_down_and_up_again(empty: Settings) -> None:
+    migrate.upgrade(empty)
+    alembic(empty, "downgrade", "base")
+    assert tables(empty) == set()
+    assert migrate.upgrade(empty)
+    alembic(empty, "check")
+
+
+def test_two_that_start_at_once_do_it_once(empty: Settings) -> None:
+    said = outputs([start(PROGRAM, empty) for _ in range(2)])
+    assert sorted(said) == ["False", "True"]
+    assert tables(empty) == set(Base.metadata.tables)
+
+
+def test_whoever_waits_too_long_for_the_lock_says_so(empty: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate, "LOCK_SECONDS", 1)
+    engine = migrate._engine(empty)
+    with engine.connect() as connection, migrate._lock(connection, empty):
+        with pytest.raises(migrate.MigrationError, match="another process has been changing the tables for 1 s"):
+            migrate.upgrade(empty)
+    engine.dispose()
+    assert migrate.upgrade(empty)
+
+
+def flask_db(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`flask --app wsgi db` as somebody types it."""
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "db", *arguments]
+    return subprocess.run(
+        command, env=environment(settings), cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_command_of_flask(empty: Settings) -> None:
+    for arguments in (["upgrade"], ["check"], ["upgrade"]):
+        done = flask_db(empty, *arguments)
+        assert done.returncode == 0, done.stderr
+    assert current(empty)
+    assert tables(empty) == set(Base.metadata.tables)
+
+
+def test_the_command_of_flask_takes_its_turn(empty: Settings) -> None:
+    engine = migrate._engine(empty)
+    command = "import sys; from flask.cli import main; print('ready', flush=True); sys.stdin.readline(); "
+    program = command + "sys.argv = ['flask', '--app', 'wsgi', 'db', 'upgrade']; main()"
+    with engine.connect() as connection, migrate._lock(connection, empty):
+        process = start(program, empty)
+        try:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            until(lambda: waits(empty, connection, process.pid), 30, "the command to wait for the lock")
+            assert not tables(empty)
+        except BaseException:
+            process.kill()
+            process.communicate()
+            raise
+    assert process.communicate(timeout=60) is not None
+    engine.dispose()
+    assert process.returncode == 0
+    assert current(empty)
+
+
+def waits(settings: Settings, connection: sa.Connection, pid: int) -> bool:
+    """Whether another connection, or process, waits for the lock of the migrations."""
+    kind = connection.dialect.name
+    if kind == "sqlite":
+        return any(str(settings.instance / "migrations.lock") == name for name in open_files(pid))
+    asked = {
+        "postgresql": "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
+        "WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted",
+    }.get(kind, "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND state = 'User lock'")
+    return bool(connection.execute(sa.text(asked)).scalar())
+
+
+def open_files(pid: int) -> list[str]:
+    """Paths of the files that a process has open."""
+    names = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            names.append(str(entry.readlink()))
+    return names
+
+
+def test_the_command_says_in_one_line_that_the_database_is_away(tmp_path: Path) -> None:
+    away = make_settings(tmp_path, DATABASE_URL=f"postgresql://user:hidden@127.0.0.1:{free_port()}/voicemail")
+    done = flask_db(away, "upgrade")
+    assert done.returncode == 1
+    said = done.stderr.strip().splitlines()[-1]
+    assert "the database: " in said
+    assert "hidden" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_lock_is_that_of_one_database(tmp_path: Path, empty: Settings) -> None:
+    engine = migrate._engine(empty)
+    kind = "sqlite" if engine.dialect.name == "sqlite" else "mariadb" if "mysql" in empty.database_url else "postgresql"
+    with ExitStack() as stack:
+        other = make_settings(tmp_path / "other")
+        if kind != "sqlite":
+            other = make_settings(tmp_path / "other", DATABASE_URL=stack.enter_context(fresh_database(kind)))
+        connection = stack.enter_context(engine.connect())
+        with migrate._lock(connection, empty):
+            assert migrate.upgrade(other)
+    engine.dispose()
+
+
+def test_every_character_has_room_whatever_the_database_was_made_with(empty: Settings) -> None:
+    engine = migrate._engine(empty)
+    if engine.dialect.name in ("mysql", "mariadb"):
+        with engine.connect() as connection:
+            name = engine.url.database
+            connection.execute(sa.text(f"ALTER DATABASE {name} CHARACTER SET latin1 COLLATE latin1_swedish_ci"))
+    engine.dispose()
+    migrate.upgrade(empty)
+    with create_app(empty).app_context():
+        for extension, name in (("1", "張偉 😀"), ("2", "anna"), ("3", "Ãnna")):
+            mailboxes.create(extension, pin="4711", name=name, actor="test")
+        db.session.expire_all()
+        assert mailboxes.get("1").name == "張偉 😀"
+        assert [row.mailbox.extension for row in mailboxes.page("ANNA").items] == ["2"]
+        db.session.remove()
+        db.engine.dispose()

@@ -1,0 +1,176 @@
+"""Uploads and purges that are killed at one line after the other: nothing is lost, and nothing purged comes back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import delete, update
+
+from app.config import PROJECT_ROOT
+from app.extensions import db
+from app.jobs import run
+from app.models import Delivery, Mailbox, Message
+from app.services import messages, outbox, purge
+from app.storage import message_key, open_store
+from tests.jobs.owed import CONTENT, lapse, make_due, message_of, owe, row, settings_of, tune
+
+TRACED = tuple(
+    str(PROJECT_ROOT / path)
+    for path in (
+        "app/database.py",
+        "app/delivery/upload.py",
+        "app/jobs/run.py",
+        "app/services/outbox.py",
+        "app/services/purge.py",
+        "app/services/spool.py",
+        "app/storage/local.py",
+    )
+)
+STRIDE = int(os.environ.get("TEST_KILL_STRIDE", "23"))
+"""Every 23rd line, in about 15 s; each line takes minutes."""
+
+
+def killed_at(line: int, act: Callable[[], object]) -> bool:
+    """Run act() in a process that is killed before the line-th line of ours; whether it came that far."""
+    db.session.remove()
+    # A connection of SQLite must not cross a fork.
+    db.engine.dispose()
+    child = os.fork()
+    if child == 0:
+        try:
+            sys.settrace(_killer(line))
+            act()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+def _killer(line: int) -> Callable[[FrameType, str, Any], Any]:
+    passed = count(1)
+
+    def in_ours(frame: FrameType, event: str, argument: Any) -> Any:
+        if event == "line" and next(passed) == line:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return in_ours
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        return in_ours if frame.f_code.co_filename in TRACED else None
+
+    return trace
+
+
+def lines() -> range:
+    return range(1, 100_000, STRIDE)
+
+
+def forget(app: Flask) -> None:
+    """Empty tables and folders for the next kill."""
+    for table in (Delivery, Message, Mailbox):
+        db.session.execute(delete(table))
+    db.session.commit()
+    for folder in (settings_of(app).spool_dir, settings_of(app).storage.folder):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                path.unlink()
+
+
+def try_again(app: Flask, message_id: str) -> None:
+    """What the relay does: what a dead worker held is done by another."""
+    delivery_id = row(app, message_id).id
+    if row(app, message_id).state == "running":
+        lapse(app, delivery_id)
+        assert outbox.expire_leases() == [delivery_id]
+    make_due(app, delivery_id)
+    run.deliver(delivery_id)
+
+
+def audio(message_id: str) -> bytes:
+    db.session.rollback()
+    heard = b"".join(messages.open_audio(db.session.get_one(Message, message_id)).blocks())
+    db.session.rollback()
+    return heard
+
+
+def left_of(app: Flask, message_id: str) -> list[Path]:
+    """Files that tell of a message, but for what was being written, which goes by itself."""
+    settings = settings_of(app)
+    found = [*settings.spool_dir.rglob(f"*{message_id}*"), *settings.storage.folder.rglob(f"*{message_id}*")]
+    return [path for path in found if path.parent.name != "parts"]
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[Flask]:
+    tune(app, lease_seconds=60)
+    with app.app_context():
+        yield app
+
+
+@pytest.mark.slow
+def test_an_upload(context: Flask) -> None:
+    for line in lines():
+        message_id = owe(context)
+        delivery_id = row(context, message_id).id
+        killed = killed_at(line, lambda delivery_id=delivery_id: run.deliver(delivery_id))
+        # Whoever wants to hear it hears it, at any moment.
+        assert audio(message_id) == CONTENT, line
+        try_again(context, message_id)
+        message = message_of(context, message_id)
+        assert (row(context, message_id).state, message.spool_host) == ("done", None), line
+        stored = open_store(settings_of(context)).open(message_key(message.mailbox_id, message_id))
+        assert b"".join(stored.blocks()) == CONTENT, line
+        # What the kill left in the spool, the reconciler of the voice worker removes.
+        if left_of_spool := list(settings_of(context).spool_dir.glob(f"{message_id}*")):
+            assert messages.known_ids([message_id]) == {message_id: messages.SpoolFate.STORED}, left_of_spool
+        forget(context)
+        if not killed:
+            break
+    assert line > 100
+
+
+@pytest.mark.slow
+def test_an_upload_that_a_purge_follows(context: Flask) -> None:
+    for line in lines():
+        message_id = owe(context)
+        delivery_id = row(context, message_id).id
+        killed = killed_at(line, lambda delivery_id=delivery_id: run.deliver(delivery_id))
+        purge.purge(message_id)
+        try_again(context, message_id)
+        assert left_of(context, message_id) == [], line
+        assert row(context, message_id).state in ("done", "skipped"), line
+        forget(context)
+        if not killed:
+            break
+    assert line > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("uploaded", [False, True])
+def test_a_purge(context: Flask, uploaded: bool) -> None:
+    for line in lines():
+        message_id = owe(context)
+        if uploaded:
+            run.deliver(row(context, message_id).id)
+        db.session.execute(update(Message).values(deleted_at=datetime(2020, 1, 1, tzinfo=UTC)))
+        db.session.commit()
+        killed = killed_at(line, purge.sweep_retention)
+        purge.sweep_retention()
+        tombstone = message_of(context, message_id)
+        assert tombstone.purged_at is not None
+        assert tombstone.caller_number == "", line
+        assert left_of(context, message_id) == [], line
+        forget(context)
+        if not killed:
+            break
+    assert line > 30

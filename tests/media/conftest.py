@@ -1,0 +1,47 @@
+"""What the tests of media share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from tests.media.peer import Peer, Side
+from voice.media.loop import MediaLoop
+from voice.media.writer import SpoolWriter
+
+settings.register_profile("media", deadline=None, database=None)
+settings.load_profile("media")
+
+
+@pytest.fixture
+def writer() -> Iterator[SpoolWriter]:
+    writer = SpoolWriter()
+    writer.start()
+    yield writer
+    writer.stop()
+
+
+@pytest.fixture
+def loop() -> Iterator[MediaLoop]:
+    loop = MediaLoop()
+    loop.start()
+    yield loop
+    loop.stop()
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    peer = Peer()
+    yield peer
+    peer.close()
+
+
+@pytest.fixture
+def side(loop: MediaLoop, peer: Peer) -> Iterator[Side]:
+    side = Side(loop, peer)
+    side.stream.start()
+    yield side
+    side.stream.stop()
+    side.wait_closed()

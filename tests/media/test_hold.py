@@ -1,0 +1,134 @@
+"""Hold, resume, and peers that fall silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.media.peer import EVENT_TYPE, Peer, Side, numbered
+from tests.support import until
+from voice.events import MediaTimeout, PlaybackDone, SilenceReached
+from voice.media import rtp
+from voice.media.g711 import Law
+from voice.media.loop import MediaLoop
+from voice.media.receiver import COMFORT_NOISE
+from voice.media.recorder import Recorder
+from voice.media.rtp import RTPPacket
+from voice.media.writer import SpoolWriter
+
+
+def test_on_hold_nothing_is_sent_and_what_plays_waits(side: Side, peer: Peer, loop: MediaLoop) -> None:
+    peer.say(side.stream, numbered(2))
+    payload = b"".join(numbered(100))
+    side.stream.play(payload, 1)
+    until(lambda: len(peer.audio()) > 1600, what="some of it")
+    side.stream.sending = False
+    loop.call(lambda: None)
+    sent = side.stream.statistics.sent
+    until(lambda: len(peer.heard) == sent, what="what was on its way")
+    peer.say(side.stream, numbered(15))
+    assert side.stream.statistics.sent == sent
+    side.stream.sending = True
+    side.wait_event(PlaybackDone(1))
+    until(lambda: payload in peer.audio(), what="the rest of it, without a gap in the payload")
+    packets = [packet for _, packet in tuple(peer.heard)]
+    assert [place for place, packet in enumerate(packets) if packet.marker] == [0, sent]
+    assert (packets[sent].sequence - packets[sent - 1].sequence) & 0xFFFF == 1
+    assert (packets[sent].timestamp - packets[sent - 1].timestamp) & 0xFFFFFFFF > 160
+
+
+class Clock:
+    """Time as a stream sees it, without a loop that runs."""
+
+    def __init__(self, side: Side, loop: MediaLoop) -> None:
+        self.side, self.loop, self.now = side, loop, 1000.0
+
+    def run(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.now += 1.0
+            self.loop.now = self.now
+            while not self.loop._commands.empty():
+                self.loop._commands.get()()
+            self.side.stream.check(self.now)
+
+
+@pytest.fixture
+def clock(peer: Peer) -> Iterator[Clock]:
+    loop = MediaLoop()
+    side = Side(loop, peer, media_timeout=30)
+    side.stream.open()
+    yield Clock(side, loop)
+    side.stream.stop()
+
+
+def test_a_peer_that_is_gone_is_told_once(clock: Clock) -> None:
+    clock.run(30)
+    assert clock.side.events == []
+    clock.run(60)
+    assert clock.side.events == [MediaTimeout()]
+
+
+def test_a_peer_that_came_back_can_be_gone_again(clock: Clock, peer: Peer) -> None:
+    clock.run(35)
+    peer.send(clock.side.stream, peer.packet(bytes(160), 1))
+    until(lambda: clock.side.stream.receive() or clock.side.stream.statistics.received, what="the packet")
+    clock.run(20)
+    assert clock.side.events == [MediaTimeout()]
+    clock.run(20)
+    assert clock.side.events == [MediaTimeout()] * 2
+
+
+def test_on_hold_a_peer_may_be_quiet_ten_times_as_long(clock: Clock) -> None:
+    clock.run(5)
+    clock.side.stream.sending = False
+    clock.run(300)
+    assert clock.side.events == []
+    clock.run(10)
+    assert clock.side.events == [MediaTimeout()]
+
+
+def test_a_long_hold_does_not_end_the_call_when_it_is_taken_back(clock: Clock) -> None:
+    clock.side.stream.sending = False
+    clock.run(200)
+    clock.side.stream.sending = True
+    clock.run(29)
+    assert clock.side.events == []
+    clock.run(10)
+    assert clock.side.events == [MediaTimeout()]
+
+
+def test_a_peer_whose_port_is_closed_does_no_harm(loop: MediaLoop) -> None:
+    peer = Peer()
+    side = Side(loop, peer)
+    side.stream.start()
+    peer.say(side.stream, numbered(3))
+    side.wait_received(3)
+    peer.close()
+    sent = side.stream.statistics.sent
+    until(lambda: side.stream.statistics.sent > sent + 10, what="packets that nobody takes")
+    side.stream.stop()
+    side.wait_closed()
+    assert side.events == []
+
+
+@pytest.mark.parametrize(("kind", "payload"), [(COMFORT_NOISE, b"\x46"), (EVENT_TYPE, b"\x01\x0a\x00\xa0")])
+def test_a_peer_that_sends_packets_without_audio_is_silent(
+    clock: Clock, peer: Peer, writer: SpoolWriter, tmp_path: Path, kind: int, payload: bytes
+) -> None:
+    """Some send comfort noise again and again in a pause, and a key that is held down is packets too."""
+    stream, events = clock.side.stream, clock.side.events
+    recorder = Recorder(tmp_path / "take.wav", Law.PCMU, writer, 4.0, 60, events.append)
+    stream.record(recorder)
+    clock.run(1)
+    for number in range(50):
+        stream._receiver.datagram(peer.packet(bytes((number, 255 - number)) * 80, number), clock.now + number * 0.02)
+    for number in range(50, 50 + 8 * 50, 10):
+        stream._receiver.datagram(rtp.build(RTPPacket(kind, number, 8000, peer.ssrc, payload)), clock.now)
+        if number % 50 == 0:
+            clock.run(1)
+    stream._receiver.record(None, clock.now)
+    assert SilenceReached() in events
+    assert MediaTimeout() not in events
+    assert recorder.close().duration == pytest.approx(8.0, abs=1.1)

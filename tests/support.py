@@ -1,0 +1,38 @@
+"""Helpers of all tests."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from app.config import Settings, load_settings
+
+# Argon2id as cheap as it may be: tests that look at its cost set their own.
+CHEAP = {
+    "VOICEMAIL__PIN__ARGON2_MEMORY_KIB": "8192",
+    "VOICEMAIL__PIN__ARGON2_TIME_COST": "1",
+}
+NOWHERE = "unix:///nonexistent/valkey.sock"
+
+
+def until(predicate: Callable[[], object], timeout: float = 10, what: str = "") -> None:
+    """Wait until predicate() is true; AssertionError with `what` after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not predicate():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"timed out after {timeout:g} s: {what or predicate}")
+        time.sleep(0.005)
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port of 127.0.0.1 that nobody uses at the moment."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def make_settings(instance: Path, **environment: str) -> Settings:
+    """Settings of an instance in this folder, with nothing from outside; Redis is away unless REDIS_URL is given."""
+    return load_settings({"VOICEMAIL_INSTANCE": str(instance), "REDIS_URL": NOWHERE, **CHEAP, **environment})

@@ -1,0 +1,141 @@
+"""A call as verbs and flows see it: answer, play, record, wait for what happens, hang up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from voice.errors import CallEnded
+from voice.events import Digit, Ended, Event, HoldChanged
+from voice.media.g711 import Law
+from voice.media.recorder import Recorder, SpoolWriter
+from voice.media.stream import MediaStream
+
+# What a call is doing, in the words of the portal's page and of /metrics.
+RINGING, GREETING, RECORDING, CLOSING = "ringing", "greeting", "recording", "closing"
+
+
+@dataclass(frozen=True)
+class CallFacts:
+    """What is known of a call when it arrives. reason: why it was diverted (busy, no-answer, ...), or empty."""
+
+    call_id: str
+    caller_number: str
+    caller_name: str
+    extensions: tuple[str, ...]
+    reason: str = ""
+
+
+class Leg(Protocol):
+    """The signalling of a call (voice.sip.SipCall, or a scripted one in tests)."""
+
+    call_id: str
+    stream: MediaStream
+
+    def answer(self) -> bool: ...
+    def hangup(self) -> None: ...
+
+
+class Call:
+    """One call in its flow's thread. Whatever waits raises CallEnded when the call is over.
+
+    post() is called by the SIP thread and the media loop, everything else by the flow's thread.
+    """
+
+    def __init__(
+        self, leg: Leg, facts: CallFacts, writer: SpoolWriter, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.facts = facts
+        self._leg, self._writer, self._clock = leg, writer, clock
+        self._events: deque[Event] = deque()
+        self._changed = threading.Condition()
+        self._ended: str | None = None
+        self._playing = 0
+        self.held = False
+        self.state = RINGING
+        self.on_state: Callable[[Call], None] | None = None
+
+    @property
+    def law(self) -> Law:
+        """The law agreed for this call's audio."""
+        return self._leg.stream.law
+
+    @property
+    def ended(self) -> str | None:
+        """Why the call is over, or None while it runs."""
+        return self._ended
+
+    @property
+    def packets_received(self) -> int:
+        return self._leg.stream.statistics.received
+
+    def post(self, event: Event) -> None:
+        """Tell the flow that something happened; never blocks."""
+        with self._changed:
+            if isinstance(event, Ended):
+                self._ended = self._ended or event.reason
+            elif isinstance(event, HoldChanged):
+                self.held = event.held
+            else:
+                self._events.append(event)
+            self._changed.notify()
+
+    def wait(self, timeout: float | None = None) -> Event | None:
+        """The next event, or None after `timeout` seconds; CallEnded as soon as the call is over."""
+        deadline = None if timeout is None else self._clock() + timeout
+        with self._changed:
+            while True:
+                if self._ended is not None:
+                    raise CallEnded(self._ended)
+                if self._events:
+                    return self._events.popleft()
+                left = None if deadline is None else deadline - self._clock()
+                if left is not None and left <= 0:
+                    return None
+                self._changed.wait(left)
+
+    def enter(self, state: str) -> None:
+        """Say what the call is doing from now on, for whoever watches live calls."""
+        self.state = state
+        if self.on_state:
+            self.on_state(self)
+
+    def forget_digits(self) -> None:
+        """Drop digits that were typed before now."""
+        with self._changed:
+            self._events = deque(event for event in self._events if not isinstance(event, Digit))
+
+    def answer(self) -> None:
+        """Take the call; CallEnded where the caller gave up meanwhile."""
+        if not self._leg.answer():
+            raise CallEnded(self._ended or "cancelled")
+
+    def play(self, payload: bytes) -> int:
+        """Start to play in place of what plays; the token comes back in PlaybackDone. CallEnded where it is over."""
+        if self._ended is not None:
+            raise CallEnded(self._ended)
+        self._playing += 1
+        self._leg.stream.play(payload, self._playing)
+        return self._playing
+
+    def stop_playback(self) -> None:
+        self._leg.stream.stop_playback()
+
+    def start_recording(self, path: Path, silence_timeout: float | None, max_duration: float) -> Recorder:
+        """Write what the caller says to `path` from the next frame on; seconds."""
+        recorder = Recorder(path, self.law, self._writer, silence_timeout, max_duration, self.post)
+        self._leg.stream.record(recorder)
+        return recorder
+
+    def stop_recording(self) -> None:
+        self._leg.stream.stop_recording()
+
+    def hangup(self) -> None:
+        """End the call from our side; harmless when it is over."""
+        if self._ended is None:
+            self._leg.hangup()

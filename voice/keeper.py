@@ -1,0 +1,188 @@
+"""The keeper: a process beside the media process that owns the database work of a voice worker.
+
+It looks mailboxes up, commits finished takes, adopts what crashes left in the spool, keeps the
+snapshot fresh and publishes the live state of the worker; so no query, no hash and no import of the web
+stack ever holds up the process that paces media. Requests and answers are JSON lines on a socket pair:
+{"id", "ask", ...} and {"id", "value"} or {"id", "error"}.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import Any
+
+from app.config import Settings, load_settings
+from voice.board import Board
+from voice.errors import SpoolError
+from voice.logs import set_up_logging
+from voice.mailbox import snapshot_path, to_plain, write_snapshot
+from voice.store import Store
+
+log = logging.getLogger(__name__)
+RECONCILE_SECONDS = 60.0
+SNAPSHOT_SECONDS = 5.0
+RETRY_SECONDS = 2.0
+WORKERS = 4
+
+
+class Keeper:
+    """Serves one voice worker until its end of the socket closes."""
+
+    def __init__(self, settings: Settings, channel: socket.socket) -> None:
+        self._settings, self._channel = settings, channel
+        self._store = Store(settings)
+        self._write_lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._owed: set[str] = set()
+        self._board = Board(self._store.publish)
+
+    def run(self) -> None:
+        """Answer requests until the worker is gone; work begun is finished first."""
+        chores = threading.Thread(target=self._chores, name="chores")
+        board = threading.Thread(target=self._board.run, args=(self._stopping,), name="board")
+        chores.start()
+        board.start()
+        # A daemon: it may wait for Redis for some seconds when all else has ended.
+        threading.Thread(target=self._listen, name="announcements", daemon=True).start()
+        try:
+            with (
+                ThreadPoolExecutor(WORKERS, thread_name_prefix="keeper") as pool,
+                self._channel.makefile("rb") as lines,
+            ):
+                for line in lines:
+                    request = json.loads(line)
+                    # In order, and before anything that takes its time.
+                    if not self._board.take(request):
+                        pool.submit(self._serve, request)
+        except ConnectionResetError:
+            pass
+        except ValueError:
+            # The worker was killed in the middle of a line, or begins from anew with another keeper.
+            log.error("the voice worker broke off in the middle of a request")
+        finally:
+            self._stopping.set()
+            self._board.stop()
+            chores.join()
+            board.join()
+        self._store.withdraw(self._board.keys)
+
+    def _serve(self, request: dict[str, Any]) -> None:
+        try:
+            answer = {"id": request["id"], "value": self._answer(request)}
+        except Exception as error:  # noqa: BLE001 - where requests are run; the caller gets the reason
+            log.error("ask=%s failed: %s", request.get("ask"), _one_line(error))
+            answer = {"id": request.get("id"), "error": _one_line(error)}
+        if request.get("id") is not None:
+            self._say(answer)
+
+    def _say(self, answer: dict[str, Any]) -> None:
+        with self._write_lock:
+            try:
+                self._channel.sendall(json.dumps(answer).encode() + b"\n")
+            except OSError:
+                # The worker is gone; the take is in the spool, the message perhaps already made.
+                log.warning("the voice worker left before its answer")
+
+    def _listen(self) -> None:
+        """Pass on whose counts changed (None: perhaps anybody's)."""
+        for mailbox_id in self._store.announcements(self._stopping.is_set):
+            self._say({"id": None, "announced": mailbox_id})
+
+    def _answer(self, request: dict[str, Any]) -> Any:
+        ask = request["ask"]
+        if ask == "ready":
+            return True
+        if ask == "mailbox":
+            facts = self._store.find_mailbox(request["extensions"])
+            return to_plain([facts])[0] if facts else None
+        if ask == "save":
+            return self._save(request["take"])
+        if ask == "adopt":
+            return self._store.adopt([request["take"]])
+        if ask in ("find_counts", "count_messages", "load_subscriptions", "save_subscriptions"):
+            return self._answer_subscriptions(ask, request)
+        raise ValueError(f"unknown request {ask!r}")
+
+    def _answer_subscriptions(self, ask: str, request: dict[str, Any]) -> Any:
+        if ask == "find_counts":
+            found = self._store.find_counts(request["extensions"])
+            return asdict(found) if found else None
+        if ask == "count_messages":
+            return [asdict(counts) for counts in self._store.count_messages(request["mailboxes"])]
+        if ask == "load_subscriptions":
+            return self._store.load_subscriptions(request["port"])
+        self._store.save_subscriptions(request["port"], request["rows"])
+        return True
+
+    def _save(self, take_id: str) -> bool:
+        try:
+            saved = self._store.save(take_id)
+        except SpoolError:
+            # Trying again at once would not help; the reconciler comes by.
+            self._owed.discard(take_id)
+            raise
+        except Exception:
+            self._owed.add(take_id)
+            raise
+        self._owed.discard(take_id)
+        return saved
+
+    def _chores(self) -> None:
+        """The reconciler, the snapshot, and takes whose commit failed, each at its own pace."""
+        wait = 0.0
+        elapsed = {"reconcile": RECONCILE_SECONDS, "snapshot": SNAPSHOT_SECONDS, "owed": RETRY_SECONDS}
+        while not self._stopping.wait(wait):
+            wait = 0.5
+            for name, chore, period in (
+                ("owed", self._retry_owed, RETRY_SECONDS),
+                ("snapshot", self._refresh_snapshot, SNAPSHOT_SECONDS),
+                ("reconcile", self._store.reconcile, RECONCILE_SECONDS),
+            ):
+                elapsed[name] += wait
+                if elapsed[name] < period:
+                    continue
+                elapsed[name] = 0.0
+                try:
+                    chore()
+                except Exception as error:  # noqa: BLE001 - where chores are run
+                    log.error("chore=%s failed, it is tried again: %s", name, _one_line(error))
+                    # A reconciler that met a database that was away must not wait for a whole minute.
+                    elapsed[name] = max(0.0, period - 5.0)
+
+    def _retry_owed(self) -> None:
+        for take_id in tuple(self._owed):
+            self._save(take_id)
+            log.info("take=%s committed at last", take_id)
+
+    def _refresh_snapshot(self) -> None:
+        facts = self._store.all_mailboxes()
+        if facts is not None:
+            write_snapshot(snapshot_path(self._settings.instance), facts)
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:300]
+
+
+def main() -> None:
+    """Run as `python -m voice.keeper FD` by the voice worker."""
+    # The worker decides when we end, by closing the socket: its last takes are committed first.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Pacing media comes first: the worker's priority, real-time or not, is not inherited.
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    settings = load_settings()
+    set_up_logging("keeper")
+    Keeper(settings, socket.socket(fileno=int(sys.argv[1]))).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""The media loop: one thread that paces the audio of every call of the process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import threading
+import time
+from collections.abc import Callable
+from itertools import islice
+from queue import SimpleQueue
+from typing import Protocol
+
+from voice.media import FRAME_SECONDS
+
+log = logging.getLogger(__name__)
+SLOTS = 4
+CROWD = 75
+PERIOD = FRAME_SECONDS / SLOTS
+RESYNC_SECONDS = 0.2
+ROUNDS = 4
+REAL_TIME_PRIORITY = 30
+CHECK_ROUNDS = round(1 / FRAME_SECONDS)
+
+
+class Stream(Protocol):
+    """What the loop paces. All but `name` is called in the loop's thread only."""
+
+    name: str
+
+    def fileno(self) -> int: ...
+    def receive(self) -> None:
+        """Read one datagram from the socket, which is readable."""
+
+    def tick(self) -> None:
+        """Send the packet of this 20 ms."""
+
+    def check(self, now: float) -> None:
+        """Called about once a second."""
+
+    def removed(self, broken: bool) -> None:
+        """The loop will call no more; the socket is to be closed here."""
+
+
+class MediaLoop:
+    """Wakes at absolute times, sends for one slot of streams, then reads what has come.
+
+    A stream belongs to the emptiest of two slots 10 ms apart, or of four slots 5 ms apart where the two are
+    crowded. `now` is the monotonic time of the wake-up in seconds. late: wake-ups more than 5 ms behind;
+    resynced: how often it was 0.2 s behind and gave the missed time up.
+    """
+
+    def __init__(self) -> None:
+        self.late = 0
+        self.resynced = 0
+        self.now = time.monotonic()
+        self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._slots: list[dict[Stream, Callable[[], None]]] = [{} for _ in range(SLOTS)]
+        self._readers: dict[int, Callable[[], None]] = {}
+        self._streams: dict[Stream, tuple[int, dict[Stream, Callable[[], None]]]] = {}
+        self._epoll = select.epoll()
+        self._running = False
+        self._over = False
+        self._thread = threading.Thread(target=self._run, name="media", daemon=True)
+
+    def __len__(self) -> int:
+        """How many streams it paces."""
+        return len(self._streams)
+
+    def start(self) -> None:
+        """Start the thread; once."""
+        self._running = True
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Remove all streams and end the thread; blocks until then. Harmless when it is over."""
+        if self._thread.is_alive():
+            self.submit(self._end)
+            self._thread.join()
+
+    def add(self, stream: Stream) -> None:
+        """Pace a stream from the next wake-up on."""
+        self.submit(lambda: self._add(stream))
+
+    def remove(self, stream: Stream) -> None:
+        """Stop pacing a stream; the loop then calls its removed()."""
+        self.submit(lambda: self._remove(stream, broken=False))
+
+    def submit(self, command: Callable[[], None]) -> None:
+        """Run something in the loop's thread at its next wake-up (at once after stop()); it must not block."""
+        if self._over:
+            self._command(command)
+        else:
+            self._commands.put(command)
+
+    def call(self, command: Callable[[], None]) -> None:
+        """Run something in the loop's thread and wait for it; at once where the loop does not run."""
+        if not self._thread.is_alive() or threading.current_thread() is self._thread:
+            command()
+            return
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                command()
+            finally:
+                done.set()
+
+        self.submit(run)
+        while not done.wait(1.0):
+            if not self._thread.is_alive() and not done.is_set():
+                command()
+                return
+
+    def _run(self) -> None:
+        _come_first()
+        monotonic, sleep, commands = time.monotonic, time.sleep, self._commands
+        deadline = monotonic()
+        number = 0
+        while self._running:
+            if not self._streams:
+                self._command(commands.get())
+                deadline = monotonic()
+            slot = self._slots[number % SLOTS]
+            if self._streams and not slot:
+                # Nobody sends in this one: the processor sleeps on.
+                number += 1
+                deadline += PERIOD
+                continue
+            ahead = deadline - monotonic()
+            if ahead > 0:
+                sleep(ahead)
+            elif ahead < -PERIOD:
+                self.late += 1
+                if ahead < -RESYNC_SECONDS:
+                    self.resynced += 1
+                    deadline = monotonic()
+            self.now = monotonic()
+            while not commands.empty():
+                self._command(commands.get())
+            # First send, then read: how much there is to read varies, and would make packets leave unevenly.
+            self._send(slot)
+            self._read()
+            self._check(slot, number // SLOTS % CHECK_ROUNDS)
+            number += 1
+            deadline += PERIOD
+        for stream in list(self._streams):
+            self._remove(stream, broken=False)
+        self._over = True
+        while not commands.empty():
+            self._command(commands.get())
+        self._epoll.close()
+
+    def _read(self) -> None:
+        """Read one datagram of each readable stream, and some more where more wait, as after a delay."""
+        readers, poll = self._readers, self._epoll.poll
+        limit = len(readers) + 1
+        for _ in range(ROUNDS):
+            events = poll(0, limit)
+            if not events:
+                return
+            for descriptor, _event in events:
+                try:
+                    readers[descriptor]()
+                except Exception:
+                    log.exception("media failed while receiving")
+                    self._drop_reader(descriptor)
+
+    def _send(self, slot: dict[Stream, Callable[[], None]]) -> None:
+        broken: list[Stream] = []
+        for stream, tick in slot.items():
+            try:
+                tick()
+            except Exception:
+                log.exception("call=%s media failed while sending", stream.name)
+                broken.append(stream)
+        for stream in broken:
+            self._remove(stream, broken=True)
+
+    def _check(self, slot: dict[Stream, Callable[[], None]], turn: int) -> None:
+        """Check a part of the slot, another one at each of its wake-ups: all at once would make packets late."""
+        for stream in tuple(islice(slot, turn, None, CHECK_ROUNDS)):
+            try:
+                stream.check(self.now)
+            except Exception:
+                log.exception("call=%s media failed", stream.name)
+                self._remove(stream, broken=True)
+
+    def _command(self, command: Callable[[], None]) -> None:
+        try:
+            command()
+        except Exception:
+            log.exception("a command to the media loop failed")
+
+    def _add(self, stream: Stream) -> None:
+        if stream in self._streams:
+            return
+        if self._over:
+            stream.removed(broken=False)
+            return
+        descriptor = stream.fileno()
+        # Each wake-up has its price: a second pair of slots is opened only where the first one is crowded.
+        few = self._slots[:: SLOTS // 2]
+        slot = min(few if min(map(len, few)) < CROWD else self._slots, key=len)
+        self._epoll.register(descriptor, select.EPOLLIN)
+        self._readers[descriptor] = stream.receive
+        self._streams[stream] = (descriptor, slot)
+        slot[stream] = stream.tick
+
+    def _remove(self, stream: Stream, broken: bool) -> None:
+        place = self._streams.pop(stream, None)
+        if place is None:
+            return
+        descriptor, slot = place
+        del slot[stream], self._readers[descriptor]
+        try:
+            self._epoll.unregister(descriptor)
+            stream.removed(broken)
+        except Exception:
+            log.exception("call=%s media failed at its end", stream.name)
+
+    def _drop_reader(self, descriptor: int) -> None:
+        for stream, (its, _) in list(self._streams.items()):
+            if its == descriptor:
+                log.error("call=%s its media is given up", stream.name)
+                self._remove(stream, broken=True)
+
+    def _end(self) -> None:
+        self._running = False
+
+
+def _come_first() -> None:
+    """Put this thread before all others of the machine, where the system lets us: packets are due in milliseconds.
+
+    It never computes for long at a time, so nobody waits for it noticeably.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(REAL_TIME_PRIORITY))
+    except OSError:
+        log.info("no real-time priority: beside busy neighbours audio may stutter (docs/operations.md, Audio in time)")

@@ -1,0 +1,230 @@
+"""The way in: from a datagram to frames in order for whoever records them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from voice.media import FRAME_SAMPLES
+from voice.media.dtmf import EventReceiver
+from voice.media.g711 import Law
+from voice.media.jitter import JitterBuffer, Timeline
+from voice.media.noise import Background
+from voice.media.rtcp import KINDS
+from voice.media.rtp import HEADER, HEADER_SIZE, MAX_PAYLOAD, VERSION_BITS, RTPError, payload_of
+
+COMFORT_NOISE = 13
+IDLE_SECONDS = 1.0
+MAX_PACKET = HEADER_SIZE + MAX_PAYLOAD
+NO_AUDIO = b""
+_unpack = HEADER.unpack_from
+
+
+class Sink(Protocol):
+    """Takes audio as it comes, in order (voice.media.recorder.Recorder)."""
+
+    def frame(self, payload: bytes) -> None: ...
+
+    def lost(self, samples: int) -> None:
+        """The next so many samples given to frame() are silence that stands for packets that were lost."""
+
+
+class Receiver:
+    """Reads RTP of one stream. Pure but for what it tells: keys to on_key, audio to the sink.
+
+    on_control: hears RTCP that comes on the same port.
+
+    Telephone events and comfort noise (RFC 3389) take their place in the sequence but bring no audio: what
+    stands for them, silence or noise of the level told, follows from the timestamp of the audio after them.
+    Neither switches the SSRC whose audio is heard: some peers send keys with an SSRC of their own.
+    """
+
+    __slots__ = (
+        "_audio_types",
+        "_background",
+        "_event_types",
+        "_events",
+        "_on_key",
+        "_silence",
+        "_sink",
+        "_ssrc",
+        "_timeline",
+        "heard_at",
+        "invalid",
+        "jitter",
+        "on_control",
+        "received",
+    )
+
+    def __init__(self, law: Law, payload_type: int, event_type: int | None, on_key: Callable[[str], None]) -> None:
+        self._audio_types: frozenset[int] = frozenset()
+        self._event_types: frozenset[int] = frozenset()
+        self.renumber(payload_type, event_type)
+        self._silence = law.silence(FRAME_SAMPLES)
+        self._background = Background(law)
+        self._on_key = on_key
+        self._events = EventReceiver()
+        self._timeline = Timeline()
+        self._ssrc = -1
+        self._sink: Sink | None = None
+        self.jitter: JitterBuffer[tuple[int, int, bytes]] = JitterBuffer()
+        self.received = 0
+        self.invalid = 0
+        self.heard_at = 0.0
+        self.on_control: Callable[[bytes], object] | None = None
+
+    @property
+    def ssrc(self) -> int:
+        """Whose audio is heard; -1 for nobody's yet."""
+        return self._ssrc
+
+    def timestamp_of(self, data: bytes) -> int | None:
+        """The timestamp of a packet of the audio that is heard; None for any other."""
+        if len(data) < HEADER_SIZE:
+            return None
+        first, second, _, timestamp, ssrc = _unpack(data)
+        is_audio = first >> 6 == 2 and second & 0x7F in self._audio_types and ssrc == self._ssrc
+        return int(timestamp) if is_audio else None
+
+    def renumber(self, payload_type: int, event_type: int | None) -> None:
+        """Understand these payload types, and those before them: packets with the old numbers are on their way.
+
+        In a session no number changes its meaning (RFC 3264 section 8.3.2); where one does, the new one counts.
+        """
+        audio, events = {payload_type}, set() if event_type is None else {event_type}
+        self._audio_types, self._event_types = (
+            frozenset(audio | (self._audio_types - events)),
+            frozenset(events | (self._event_types - audio)),
+        )
+
+    def datagram(self, data: bytes, now: float) -> bool:
+        """Take a datagram that came at `now` seconds; True where it is RTP of a payload type agreed."""
+        size = len(data)
+        if not HEADER_SIZE <= size <= MAX_PACKET:
+            return self._unusual(data, now)
+        first, second, sequence, timestamp, ssrc = _unpack(data)
+        if (
+            first == VERSION_BITS
+            and second & 0x7F in self._audio_types
+            and ssrc == self._ssrc
+            and size > HEADER_SIZE
+            and self.jitter.next(sequence)
+        ):
+            self.received += 1
+            sink = self._sink
+            if sink is not None:
+                self.heard_at = now
+                if gap := self._timeline.place(timestamp, size - HEADER_SIZE, now):
+                    self._fill(sink, gap)
+                    self._background.end()
+                sink.frame(data[HEADER_SIZE:])
+            return True
+        return self._unusual(data, now)
+
+    def record(self, sink: Sink | None, now: float) -> None:
+        """Give all audio from now on to this sink; None: to nobody. What is held goes to the sink before."""
+        self._drain(now)
+        self._sink = sink
+        self._timeline.reset()
+
+    def restart(self, now: float) -> None:
+        """Another source, or the same one after a pause that is not to be recorded (hold)."""
+        self._drain(now)
+        self._ssrc = -1
+        self.jitter.reset()
+        self._timeline.reset()
+
+    def idle(self, now: float) -> None:
+        """Called now and then: a recording goes on where the peer sends nothing while it is quiet."""
+        if self._sink is not None and now - self.heard_at >= IDLE_SECONDS:
+            self._drain(now)
+            if gap := self._timeline.idle(now):
+                self._fill(self._sink, gap)
+
+    def _unusual(self, data: bytes, now: float) -> bool:
+        """A datagram that is not simply the next packet of audio."""
+        if len(data) > 1 and data[1] in KINDS and data[1] & 0x7F not in self._audio_types | self._event_types:
+            # RTCP on the port of the audio: agreed on (RFC 5761), or of a peer that does not know better.
+            if self.on_control is not None:
+                self.on_control(data)
+            return False
+        try:
+            payload = payload_of(data)
+        except RTPError:
+            self.invalid += 1
+            return False
+        _, second, sequence, timestamp, ssrc = _unpack(data)
+        payload_type = second & 0x7F
+        if payload_type in self._audio_types:
+            if ssrc != self._ssrc:
+                self._switch(ssrc, now)
+            self.jitter.suit(len(payload))
+        else:
+            if not self._other(payload_type, ssrc, timestamp, payload):
+                return False
+            if ssrc != self._ssrc:
+                self.received += 1
+                return True
+            payload = NO_AUDIO
+        self.received += 1
+        expected = self.jitter.expected
+        ready = self.jitter.put(sequence, (sequence, timestamp, payload))
+        if ready and self._sink is not None:
+            self._deliver(self._sink, ready, expected, now)
+        return True
+
+    def _drain(self, now: float) -> None:
+        """What waits for a missing packet waits no more."""
+        expected = self.jitter.expected
+        ready = self.jitter.drain()
+        if self._sink is not None:
+            self._deliver(self._sink, ready, expected, now)
+
+    def _deliver(self, sink: Sink, ready: Iterable[tuple[int, int, bytes]], expected: int, now: float) -> None:
+        """expected: the sequence number that would be next; where another comes, packets were lost before it."""
+        for sequence, timestamp, audio in ready:
+            missing = (sequence - expected) & 0xFFFF if expected >= 0 else 0
+            expected = (sequence + 1) & 0xFFFF
+            if audio:
+                self.heard_at = now
+                if gap := self._timeline.place(timestamp, len(audio), now):
+                    # A longer gap is a pause of the peer, whatever was lost in it.
+                    if gap <= missing * len(audio):
+                        sink.lost(gap)
+                        # In one piece with what follows, which the sink needs to conceal the end of the gap.
+                        rest = min(gap, len(self._silence))
+                        gap, audio = gap - rest, self._silence[:rest] + audio
+                    self._fill(sink, gap)
+                    self._background.end()
+                sink.frame(audio)
+
+    def _switch(self, ssrc: int, now: float) -> None:
+        self._drain(now)
+        self._ssrc = ssrc
+        self.jitter.reset()
+        self._timeline.renumber()
+
+    def _other(self, payload_type: int, ssrc: int, timestamp: int, payload: bytes) -> bool:
+        """A packet that is no audio; False where it is of no payload type agreed."""
+        if payload_type in self._event_types:
+            try:
+                key = self._events.put(ssrc, timestamp, payload)
+            except RTPError:
+                self.invalid += 1
+                return False
+            if key is not None:
+                self._on_key(key)
+            return True
+        if payload_type == COMFORT_NOISE:
+            if ssrc == self._ssrc:
+                self._background.tell(payload)
+            return True
+        self.invalid += 1
+        return False
+
+    def _fill(self, sink: Sink, samples: int) -> None:
+        frame = self._background.frame
+        for _ in range(samples // FRAME_SAMPLES):
+            sink.frame(frame())
+        if rest := samples % FRAME_SAMPLES:
+            sink.frame(frame()[:rest])

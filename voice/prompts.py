@@ -1,0 +1,127 @@
+"""Sounds by name and language as G.711 payloads: custom ones over the built-in ones, never silence."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from app.config import LANGUAGES, PROJECT_ROOT
+from voice.media import g711, tones, wav
+from voice.media.g711 import Law
+
+log = logging.getLogger(__name__)
+BUILT_IN = PROJECT_ROOT / "sounds"
+CACHED_BYTES = 32_000_000
+TONES = {"beep": tones.beep, "confirmation": tones.confirmation, "failure": tones.failure}
+
+
+class Prompts:
+    """Payloads ready to be sent, encoded once for each law. Safe from any thread."""
+
+    def __init__(self, default_language: str, custom: Path | None = None, built_in: Path = BUILT_IN) -> None:
+        self._folders = [folder for folder in (custom, built_in) if folder]
+        self._default = default_language
+        self._cache: OrderedDict[tuple[str, Law], bytes] = OrderedDict()
+        self._ready: dict[tuple[str, Law], bytes] = {}
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Encode every tone and prompt now and for good, so that no call makes the process that paces media do it."""
+        for law in Law:
+            for name in TONES:
+                self._ready[name, law] = self.tone(name, law)
+            for path in (path for folder in self._folders for path in _prompts_of(folder)):
+                if (payload := self._payload(path, law)) is not None:
+                    self._ready[str(path), law] = payload
+        with self._lock:
+            self._cache.clear()
+            self._size = 0
+
+    def prompt(self, name: str, language: str, law: Law) -> bytes:
+        """The prompt in this language, else in the default one, else in English; a tone where all are missing."""
+        for choice in dict.fromkeys((language, self._default, "en")):
+            for folder in self._folders:
+                path = folder / choice / f"{name}.wav"
+                payload = self._payload(path, law) if path.is_file() else None
+                if payload is not None:
+                    if choice != language:
+                        log.warning("prompt=%s is missing in language=%s, %s plays", name, language, choice)
+                    return payload
+        log.error("prompt=%s is missing in every language, a tone plays", name)
+        return self.tone("failure", law)
+
+    def greeting(self, path: str | None, language: str, law: Law) -> bytes:
+        """The mailbox's own greeting, else the default one in the mailbox's language."""
+        payload = self._payload(Path(path), law) if path else None
+        return payload if payload is not None else self.prompt("greeting_default", language, law)
+
+    def tone(self, name: str, law: Law) -> bytes:
+        """`beep` (speak now), `confirmation` (the message is kept) or `failure`."""
+        if (held := self._held((name, law))) is not None:
+            return held
+        payload = g711.encode(TONES[name](), law)
+        self._keep((name, law), payload)
+        return payload
+
+    def _payload(self, path: Path, law: Law) -> bytes | None:
+        key = (str(path), law)
+        if (held := self._held(key)) is not None:
+            return held
+        try:
+            prepared = payload_path(path, law)
+            payload = prepared.read_bytes() if prepared.is_file() else g711.encode(wav.read_prompt(path), law)
+        except (OSError, ValueError) as error:
+            log.error("sound=%s cannot be played: %s", path, error)
+            return None
+        self._keep(key, payload)
+        return payload
+
+    def _held(self, key: tuple[str, Law]) -> bytes | None:
+        if (ready := self._ready.get(key)) is not None:
+            return ready
+        with self._lock:
+            if (held := self._cache.get(key)) is not None:
+                self._cache.move_to_end(key)
+            return held
+
+    def _keep(self, key: tuple[str, Law], payload: bytes) -> None:
+        with self._lock:
+            self._size += len(payload) - len(self._cache.get(key, b""))
+            self._cache[key] = payload
+            while self._size > CACHED_BYTES:
+                self._size -= len(self._cache.popitem(last=False)[1])
+
+
+def payload_path(path: Path, law: Law) -> Path:
+    """Where the payload of a sound lies beside it, once prepare_payloads() has written it."""
+    return path.with_suffix(f".{law.name.lower()}")
+
+
+def prepare_payloads(path: Path) -> None:
+    """Write a sound's payload for each law beside it; OSError, ValueError where it cannot be played.
+
+    It is done in the keeper: to decode a greeting takes milliseconds, to read its payload does not.
+    """
+    for law in Law:
+        target = payload_path(path, law)
+        if target.exists():
+            continue
+        payload = g711.encode(wav.read_prompt(path), law)
+        # Several threads and keepers may do it at once; each writes a file of its own.
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+            part.write(payload)
+            part.flush()
+            os.fsync(part.fileno())
+        os.replace(part.name, target)
+
+
+def _prompts_of(folder: Path) -> list[Path]:
+    """The prompts in a folder of sounds, of those names that the product knows."""
+    names = sorted(path.name for path in (BUILT_IN / "en").glob("*.wav"))
+    paths = (folder / language / name for language in LANGUAGES for name in names)
+    return [path for path in paths if path.is_file()]

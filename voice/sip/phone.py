@@ -1,0 +1,292 @@
+"""The phone: pyVoIP's VoIPPhone for many calls at a time. INVITEs come to us; a PBX may be registered with."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
+from pyVoIP.VoIP import PhoneStatus, VoIPPhone
+
+from voice.media.loop import MediaLoop
+from voice.sip.address import LocalAddress
+from voice.sip.call import SipCall
+from voice.sip.client import SipClient
+from voice.sip.dialog import Dialog, identity_of
+from voice.sip.digest import Credentials
+from voice.sip.errors import SipError
+from voice.sip.gate import Gate, GateRules
+from voice.sip.message import SDP_TYPE, Address, SipMessage
+from voice.sip.ports import PortPool
+from voice.sip.refer import declined
+from voice.sip.registrar import Account, Resolver
+from voice.sip.registration import Pace, Registration, RegistrationState
+from voice.sip.response import ALLOW, ALLOW_EVENTS, SUPPORTS
+from voice.sip.statistics import PhoneStatistics
+from voice.sip.subscriptions import SubscriptionRules, Subscriptions
+from voice.sip.timers import TimerValues
+
+log = logging.getLogger(__name__)
+RETRY_AFTER = ("Retry-After", "30")
+ACCEPT = ("Accept", "application/sdp, application/dtmf-relay, application/dtmf")
+GOODBYE_SECONDS = 1.0
+
+
+class Phone(VoIPPhone):
+    """Answers INVITEs on one UDP port.
+
+    on_call is called in the SIP thread with every new call, after 100 and 180; it must not block and sees to it that
+    the call is answered or rejected. host: address to bind; public_address: what to put into Contact and SDP, empty for
+    the address that the peer is reached from; rtp_ports: first and last; media_timeout: seconds; account: who we are at
+    a registrar, None to register nowhere; gate_rules: who may call, else only this host; credentials: for a proxy that
+    challenges our NOTIFY.
+    """
+
+    sip: SipClient
+    calls: dict[str, SipCall]
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        rtp_ports: tuple[int, int],
+        loop: MediaLoop,
+        on_call: Callable[[SipCall], None],
+        public_address: str = "",
+        username: str = "voicemail",
+        max_calls: int = 500,
+        media_timeout: float = 0.0,
+        timer_values: TimerValues | None = None,
+        account: Account | None = None,
+        pace: Pace | None = None,
+        gate_rules: GateRules | None = None,
+        credentials: Credentials | None = None,
+        subscription_rules: SubscriptionRules | None = None,
+    ) -> None:
+        super().__init__(host, port, username, "", host, on_call, port, *rtp_ports)
+        self.sip = SipClient(
+            host,
+            port,
+            username,
+            "",
+            phone=self,
+            myIP=host,
+            myPort=port,
+            callCallback=self.callback,
+            fatalCallback=self.fatal,
+            timer_values=timer_values,
+            gate_rules=gate_rules,
+        )
+        self.calls = {}
+        # The Call-IDs of these, and of how many each: what a flood is compared with.
+        self.call_ids: Counter[str] = Counter()
+        self.ports = PortPool(*rtp_ports)
+        # Audio is IPv4 only.
+        self.loop, self.rtp_host = loop, "0.0.0.0" if host == "::" else host  # noqa: S104  as the setting says
+        self.max_calls, self.media_timeout = max_calls, media_timeout
+        self.accepting = False
+        self._on_call = on_call
+        self._address = LocalAddress(host, public_address)
+        self._registration = self._registration_of(account, pace) if account else None
+        self.subscriptions = Subscriptions(
+            self.sip.transactions,
+            reply=self.sip.reply,
+            tag_of=self.sip.tag_of,
+            contact_towards=self._contact_towards,
+            credentials=credentials or Credentials(username, ""),
+            rules=subscription_rules or SubscriptionRules(),
+        )
+        self._session_numbers = itertools.count(secrets.randbits(31))
+        self._live: set[SipCall] = set()
+        self._changed = threading.Condition()
+
+    # -- life, from any thread
+
+    def start(self, accept: bool = True) -> None:
+        """Take the SIP port and serve it; OSError where it is taken. Until `accepting` is True calls get 503."""
+        self.sip.start()
+        self.NSD, self.accepting = True, accept
+        self._status = PhoneStatus.REGISTERED
+
+    def register(self) -> None:
+        """Register with the PBX, where there is an account, and stay registered until stop()."""
+        if self._registration:
+            self.sip.post(self._registration.start)
+
+    @property
+    def registration(self) -> RegistrationState | None:
+        """How the registration stands; None where there is no account. From any thread."""
+        return self._registration.state if self._registration else None
+
+    def drain(self) -> None:
+        """Refuse new calls, and take the registration back: the PBX is to send no more while running ones end."""
+        self.accepting = False
+        if self._registration:
+            self.sip.post(self._registration.leave)
+
+    def stop(self, drain_timeout: float = 0.0) -> None:
+        """Refuse new calls, give running ones `drain_timeout` seconds to end, end the rest with BYE, close the port."""
+        if not self.NSD:
+            return
+        self.drain()
+        self._status = PhoneStatus.DEREGISTERING
+        self._wait(lambda: not self._live, drain_timeout)
+        for call in self.live_calls():
+            self.sip.post(partial(call.end, "shutdown"))
+        self._wait(lambda: not self._live, GOODBYE_SECONDS)
+        self.sip.wait_answered(GOODBYE_SECONDS)
+        self.NSD = False
+        self.sip.stop()
+        self._status = PhoneStatus.INACTIVE
+
+    def fatal(self) -> None:
+        """pyVoIP's name for an end by an error."""
+        self.stop()
+        self._status = PhoneStatus.FAILED
+
+    def live_calls(self) -> list[SipCall]:
+        """Calls that ring or are answered."""
+        with self._changed:
+            return list(self._live)
+
+    @property
+    def gate(self) -> Gate:
+        """Who may call."""
+        return self.sip.gate
+
+    @property
+    def statistics(self) -> PhoneStatistics:
+        return self.sip.statistics
+
+    # -- what calls use
+
+    def request_port(self, blocking: bool = True) -> int:
+        """Replaces pyVoIP's search through all ports; SipError 503 where none is free."""
+        port = self.ports.take()
+        if port is None:
+            raise SipError(503, "no RTP port is free", (RETRY_AFTER,))
+        return port
+
+    def release_ports(self, call: object = None) -> None:
+        """Replaces pyVoIP's: a port is given back when its socket is closed."""
+
+    def call_ended(self, call: SipCall) -> None:
+        """A call is over; its dialog may live on for a moment."""
+        with self._changed:
+            self._live.discard(call)
+            self._changed.notify_all()
+
+    def forget(self, call: SipCall) -> None:
+        """The dialog of a call is over as well. In the SIP thread."""
+        if self.calls.pop(call.dialog.identity, None) is not None:
+            self.call_ids[call.dialog.call_id] -= 1
+            if not self.call_ids[call.dialog.call_id]:
+                del self.call_ids[call.dialog.call_id]
+
+    # -- messages, in the SIP thread
+
+    def callback(self, request: SipMessage) -> None:
+        """Replaces pyVoIP's: a request that no transaction took. SipError is the answer to it."""
+        if request.method == "SUBSCRIBE":
+            self._subscribe(request)
+        elif request.to.tag:
+            self._in_dialog(request)
+        elif request.method == "INVITE":
+            self._callback_MSG_Invite(request)
+        elif request.method == "OPTIONS":
+            self._options(request)
+        elif request.method == "REFER":
+            raise declined(request)
+        elif request.method != "ACK":
+            raise SipError(481, f"{request.method} without a dialog")
+
+    def _in_dialog(self, request: SipMessage) -> None:
+        call = self.calls.get(identity_of(request))
+        if call is None or not call.dialog.matches(request):
+            if request.method == "ACK":
+                return
+            raise SipError(481, f"{request.method} in an unknown dialog")
+        if request.method == "ACK":
+            call.acknowledge(request)
+            return
+        call.dialog.accept(request)
+        if request.method == "BYE":
+            self.sip.reply(request, 200)
+            call.bye()
+        elif request.method == "OPTIONS":
+            # Of a call that runs: it goes on, also while no new ones are taken.
+            self.sip.reply(request, 200, headers=(ALLOW, ACCEPT, ALLOW_EVENTS))
+        elif call.ended:
+            raise SipError(481, "the call is over")
+        elif request.method == "REFER":
+            raise declined(request)
+        else:
+            {"INVITE": call.renegotiate, "UPDATE": call.update, "INFO": call.info}[request.method](request)
+
+    def _subscribe(self, request: SipMessage) -> None:
+        if not self.accepting and not request.to.tag:
+            raise SipError(503, "no subscriptions are taken now", (RETRY_AFTER,))
+        self.subscriptions.take(request)
+
+    def _options(self, request: SipMessage) -> None:
+        """A qualify of the PBX: 200, or 503 while we stop, so that a dispatcher takes another one."""
+        if not self.accepting:
+            raise SipError(503, "no calls are taken now", (RETRY_AFTER,))
+        self.sip.reply(request, 200, headers=(ALLOW, ACCEPT, ALLOW_EVENTS, SUPPORTS))
+
+    def _callback_MSG_Invite(self, request: SipMessage) -> None:
+        """Replaces pyVoIP's: a new call."""
+        self.statistics.invites += 1
+        if not self.accepting:
+            raise SipError(503, "no calls are taken now", (RETRY_AFTER,))
+        if len(self._live) >= self.max_calls:
+            raise SipError(503, "as many calls as there may be", (RETRY_AFTER,))
+        if request.transaction is None:
+            # Without a transaction neither a repeated INVITE nor a CANCEL could be told from a new one.
+            raise SipError(503, "too many transactions", (RETRY_AFTER,))
+        if not request.accepts(SDP_TYPE):
+            raise SipError(406, "an answer is to hold no session description")
+        self.sip.reply(request, 100)
+        call = self._create_call(request)
+        self.sip.reply(request, 180, headers=(call.contact_header,))
+        try:
+            self._on_call(call)
+        except Exception:
+            log.exception("call=%s cannot be served", call.call_id)
+            call.reject(500)
+
+    def _create_call(self, request: SipMessage) -> SipCall:
+        address = self._address.towards(request.source[0])
+        dialog = Dialog(request, self.sip.tag_of(request), (address, self.sip.myPort))
+        call = SipCall(self, request, next(self._session_numbers), address, dialog)
+        self.calls[dialog.identity] = call
+        self.call_ids[dialog.call_id] += 1
+        with self._changed:
+            self._live.add(call)
+        return call
+
+    def _registration_of(self, account: Account, pace: Pace | None) -> Registration:
+        return Registration(
+            account,
+            self.sip.transactions,
+            post=self.sip.post,
+            contact_towards=self._contact_towards,
+            resolver=Resolver(account.place, self.sip.s.family),
+            on_addresses=self.gate.set_registered,
+            pace=pace,
+        )
+
+    def _contact_towards(self, peer: str) -> Address:
+        return self._address.towards(peer), self.sip.myPort
+
+    def _wait(self, condition: Callable[[], bool], timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while not condition() and (left := deadline - time.monotonic()) > 0:
+                self._changed.wait(left)

@@ -1,0 +1,167 @@
+"""One phone's subscription to message-summary: its dialog and the NOTIFYs in it (RFC 6665 section 4.2)."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from voice.mailbox import MessageCounts
+from voice.sip.authentication import Authenticator, CannotAuthenticate
+from voice.sip.dialog import Dialog
+from voice.sip.digest import Credentials
+from voice.sip.message import SipMessage
+from voice.sip.message_summary import CONTENT_TYPE, PACKAGE, body_of
+from voice.sip.registrar import seconds_of
+from voice.sip.timers import Timer
+from voice.sip.transactions import Transactions
+from voice.sip.uri import bracketed
+
+log = logging.getLogger(__name__)
+LONGEST_PAUSE_SECONDS = 3600
+# Sequence numbers that are written down ahead: after a restart ours must rise, and not every NOTIFY is a write.
+RESERVED_NUMBERS = 1000
+
+
+class Subscription:
+    """Sends one NOTIFY at a time, and afterwards another one with the newest counts where they changed meanwhile.
+
+    account: the mailbox's URI in the bodies; event_id: of the Event header; on_over is called once, when it ended
+    without our doing; on_reserve, when sequence numbers have to be written down anew.
+    """
+
+    def __init__(
+        self,
+        dialog: Dialog,
+        counts: MessageCounts,
+        account: str,
+        event_id: str,
+        *,
+        transactions: Transactions,
+        credentials: Credentials,
+        on_over: Callable[[Subscription, str], None],
+        on_reserve: Callable[[Subscription], None],
+    ) -> None:
+        self.dialog, self.counts, self.account, self.event_id = dialog, counts, account, event_id
+        # source: IP address of the SUBSCRIBE; due: a NOTIFY is owed, whether the counts changed or not.
+        self.source, self.due = "", False
+        self._transactions = transactions
+        self._authenticator = Authenticator(credentials)
+        self._on_over, self._on_reserve = on_over, on_reserve
+        self._reserved = dialog.local_sequence
+        self._expires_at = 0.0
+        self._expiry: Timer | None = None
+        self._pause: Timer | None = None
+        self._reason = ""
+        self._under_way = self._again = self._over = False
+
+    @property
+    def key(self) -> str:
+        """See Dialog.identity."""
+        return self.dialog.identity
+
+    @property
+    def remaining(self) -> int:
+        """Seconds until it expires."""
+        return max(0, round(self._expires_at - self._transactions.timers.now()))
+
+    def extend(self, seconds: float, on_expiry: Callable[[], None]) -> None:
+        """Let it expire so many seconds from now."""
+        if self._expiry:
+            self._expiry.cancel()
+        self._expires_at = self._transactions.timers.now() + seconds
+        self._expiry = self._transactions.timers.call_later(seconds, on_expiry)
+
+    def notify(self) -> None:
+        """Send the counts, now or as soon as the NOTIFY before is answered."""
+        if self._over:
+            return
+        if not self._is_counted and not self._reason:
+            # Taken over a moment ago: a lamp must not go out for want of counts.
+            self.due = True
+            return
+        if self._under_way or self._pause:
+            self._again = True
+            return
+        self._authenticator.begin()
+        self._send()
+
+    def terminate(self, reason: str) -> None:
+        """End it with a last NOTIFY. reason: of RFC 6665 section 4.1.3."""
+        if self._reason:
+            return
+        self._reason = reason
+        self._stop_expiry()
+        self.notify()
+
+    def to_plain(self) -> dict[str, Any]:
+        """What is kept over a restart; see from_plain of Dialog. Sequence numbers stand some ahead."""
+        self._reserved = self.dialog.local_sequence + RESERVED_NUMBERS
+        plain = self.dialog.to_plain() | {"local_sequence": self._reserved}
+        return {
+            "key": self.key,
+            "mailbox_id": self.counts.mailbox_id,
+            "expires_at": time.time() + self.remaining,
+            "dialog": plain | {"account": self.account, "event_id": self.event_id},
+        }
+
+    def _send(self) -> None:
+        self._again, self._under_way = False, True
+        body = body_of(self.counts, self.account) if self._is_counted else b""
+        host, port = self.dialog.contact
+        headers = [
+            ("Event", f"{PACKAGE};id={self.event_id}" if self.event_id else PACKAGE),
+            ("Subscription-State", self._state()),
+            ("Contact", f"<sip:{bracketed(host)}:{port}>"),
+            *self._authenticator.headers("NOTIFY", self.dialog.request_uri, body),
+            *([("Content-Type", CONTENT_TYPE)] if body else []),
+        ]
+        branch = f"z9hG4bK{secrets.token_hex(12)}"
+        data, destination = self.dialog.build_request("NOTIFY", branch, headers, body)
+        if self.dialog.local_sequence > self._reserved - RESERVED_NUMBERS // 2 and not self._reason:
+            self._on_reserve(self)
+        self._transactions.request(data, destination, branch, "NOTIFY", self._answered)
+
+    @property
+    def _is_counted(self) -> bool:
+        return bool(self.counts.extension)
+
+    def _state(self) -> str:
+        return f"terminated;reason={self._reason}" if self._reason else f"active;expires={self.remaining}"
+
+    def _answered(self, response: SipMessage | None) -> None:
+        self._under_way = False
+        if response is None:
+            self._end("no answer to NOTIFY")
+        elif response.code < 300:
+            if self._again:
+                self.notify()
+        elif response.code in (401, 407):
+            try:
+                self._authenticator.take(response)
+            except CannotAuthenticate as error:
+                self._end(f"NOTIFY got {response.code}: {error}")
+                return
+            self._send()
+        elif response.code >= 500 and (seconds := seconds_of(response.header("Retry-After"))):
+            self._pause = self._transactions.timers.call_later(min(seconds, LONGEST_PAUSE_SECONDS), self._resume)
+        else:
+            self._end(f"NOTIFY got {response.code}")
+
+    def _resume(self) -> None:
+        self._pause = None
+        self.notify()
+
+    def _end(self, why: str) -> None:
+        """The phone wants no more."""
+        self._over = True
+        self._stop_expiry()
+        if not self._reason:
+            self._on_over(self, why)
+
+    def _stop_expiry(self) -> None:
+        if self._expiry:
+            self._expiry.cancel()
+            self._expiry = None

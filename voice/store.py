@@ -1,0 +1,291 @@
+"""The only door from the voice side to the application: mailboxes in, takes out.
+
+It runs in the keeper process (voice/keeper.py), never in the process that paces media.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import redis
+from sqlalchemy import func, select
+from sqlalchemy.exc import DataError, IntegrityError
+
+from app import create_app
+from app.config import Settings
+from app.extensions import db
+from app.models import Greeting, Mailbox
+from app.services import fields, greetings, messages, subscriptions, trimmed
+from app.services import spool as app_spool
+from app.storage import AudioSource
+from voice import spool, trimming
+from voice.errors import SpoolError
+from voice.mailbox import MailboxFacts, MessageCounts
+from voice.media import wav
+from voice.media.speech import speech_seconds
+from voice.prompts import prepare_payloads
+
+log = logging.getLogger(__name__)
+HEARTBEAT_TTL_SECONDS = 15
+# Younger files of the cache are left alone.
+TIDY_SECONDS = 600.0
+
+
+class Store:
+    """The application as the voice worker sees it. Each method is one piece of work and one session."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._app = create_app(settings, portal=False)
+        self._cache = settings.instance / "voice" / "greetings"
+        self._redis = redis.Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
+        self._seen: object = None
+
+    def find_mailbox(self, extensions: Iterable[str]) -> MailboxFacts | None:
+        """The first of these extensions that has a living mailbox."""
+        wanted = [name for name in dict.fromkeys(extensions) if fields.is_extension(name)]
+        with self._app.app_context():
+            rows = db.session.scalars(select(Mailbox).where(Mailbox.live_extension.in_(wanted)))
+            found = {box.extension: box for box in rows}
+            return next((self._facts(found[name]) for name in wanted if name in found), None)
+
+    def all_mailboxes(self) -> list[MailboxFacts] | None:
+        """Every living mailbox, for the snapshot; None where nothing changed since the last time."""
+        with self._app.app_context():
+            seen = tuple(
+                # The number of values too: by a clock that was set back, a change is older than the newest.
+                tuple(db.session.execute(select(func.count(column), func.max(column))).one())
+                for column in (Mailbox.updated_at, Mailbox.deleted_at, Greeting.created_at)
+            )
+            if seen == self._seen:
+                return None
+            rows = db.session.scalars(select(Mailbox).where(Mailbox.live_extension.is_not(None))).all()
+            facts = [self._facts(box) for box in rows]
+            self._seen = seen
+            self._tidy(facts)
+            return facts
+
+    def save(self, take_id: str) -> bool:
+        """Make the message of a finished take, or find it made; True once the database has it.
+
+        Raises SpoolError for a take that can never become one, SQLAlchemyError where the database is away.
+        """
+        sidecar = spool.read(self._settings.spool_dir, take_id)
+        if sidecar.state == spool.RECORDING:
+            raise SpoolError(f"the take {take_id} is not finished")
+        take = self._take(sidecar)
+        with self._app.app_context():
+            try:
+                messages.save_take(take)
+            except (IntegrityError, DataError) as error:
+                raise SpoolError(f"the database refuses the take {take_id}: {error.orig}") from None
+        return True
+
+    def _take(self, sidecar: spool.Sidecar) -> messages.Take:
+        try:
+            received_at = datetime.fromisoformat(sidecar.started_at).astimezone(UTC)
+        except (TypeError, ValueError, OverflowError):
+            raise SpoolError(f"the sidecar of {sidecar.id} says no time") from None
+        path = self._settings.spool_dir / f"{sidecar.id}.wav"
+        try:
+            if sidecar.trimmed:
+                trimming.settle(path, sidecar.size)
+            sha256 = sidecar.sha256 or wav.sha256_of(path)
+        except OSError as error:
+            raise SpoolError(f"the recording of {sidecar.id} cannot be read: {error.strerror}") from None
+        return messages.Take(
+            id=sidecar.id,
+            mailbox_id=sidecar.mailbox_id,
+            caller_number=sidecar.caller_number,
+            caller_name=sidecar.caller_name,
+            call_id=sidecar.call_id,
+            received_at=received_at,
+            duration=sidecar.duration,
+            size=sidecar.size,
+            sha256=sha256,
+            urgent=sidecar.urgent,
+            discarded=sidecar.state == spool.DISCARDED,
+            host=self._settings.host_name,
+        )
+
+    def reconcile(self) -> int:
+        """Adopt what calls and crashes left in the spool; the number of takes adopted."""
+        adopted = self.adopt(spool.listing(self._settings.spool_dir))
+        # Last: what cannot be removed must not be in the way of messages.
+        spool.sweep(self._settings.spool_dir)
+        with self._app.app_context():
+            trimmed.sweep(self._settings)
+        return adopted
+
+    def adopt(self, ids: Sequence[str]) -> int:
+        """Complete those of these takes that nobody owns, and make their messages; the number of takes adopted."""
+        folder = self._settings.spool_dir
+        with self._app.app_context():
+            fates = messages.known_ids(ids)
+        adopted = 0
+        for take_id in ids:
+            fate = fates.get(take_id)
+            if fate is messages.SpoolFate.OWED:
+                continue
+            try:
+                with spool.adopted(folder, take_id) as entry:
+                    if entry is None:
+                        continue
+                    if fate is messages.SpoolFate.STORED:
+                        app_spool.remove_spool(self._settings, take_id)
+                    elif self._finish(entry):
+                        self.save(take_id)
+                        adopted += 1
+                        log.warning(
+                            "adopted take=%s mailbox=%s state=%s ended_by=%s",
+                            take_id,
+                            entry.sidecar.extension,
+                            entry.sidecar.state,
+                            entry.sidecar.ended_by,
+                        )
+            except (SpoolError, OSError) as error:
+                # A bad block, a right that is missing: the other takes are not to wait for this one.
+                log.error("take=%s cannot be adopted: %s", take_id, error)
+        return adopted
+
+    def find_counts(self, extensions: Iterable[str]) -> MessageCounts | None:
+        """What waits in the mailbox of the first of these extensions that has one."""
+        with self._app.app_context():
+            found = subscriptions.find(extensions)
+            return MessageCounts(**asdict(found)) if found else None
+
+    def count_messages(self, mailbox_ids: Iterable[str]) -> list[MessageCounts]:
+        """What waits in these mailboxes; those that are no more are left out."""
+        with self._app.app_context():
+            return [MessageCounts(**asdict(found)) for found in subscriptions.counts(mailbox_ids)]
+
+    def load_subscriptions(self, port: int) -> list[dict[str, Any]]:
+        """The subscriptions of this host's worker at that SIP port, as Subscription.to_plain() wrote them."""
+        with self._app.app_context():
+            rows = subscriptions.held_by(self._settings.host_name)
+        return [row for row in rows if row["dialog"].get("port") == port]
+
+    def save_subscriptions(self, port: int, rows: dict[str, dict[str, Any] | None]) -> None:
+        """Write subscriptions down by their keys, or delete them (None)."""
+        kept = {
+            key: subscriptions.Held(key, row["mailbox_id"], row["expires_at"], row["dialog"] | {"port": port})
+            for key, row in rows.items()
+            if row is not None
+        }
+        with self._app.app_context():
+            subscriptions.save(self._settings.host_name, kept.values(), [key for key, row in rows.items() if not row])
+
+    def announcements(self, stopping: Callable[[], bool]) -> Iterator[str | None]:
+        """Ids of mailboxes whose counts are to be sent; see app/services/subscriptions.py."""
+        return subscriptions.announcements(self._settings.redis_url, stopping)
+
+    def publish(self, values: Mapping[str, dict[str, Any]]) -> None:
+        """Tell the live state of a worker; it vanishes by itself when nobody repeats it."""
+        with suppress(redis.RedisError), self._redis.pipeline(transaction=False) as pipe:
+            for key, value in values.items():
+                pipe.set(key, json.dumps(value), ex=HEARTBEAT_TTL_SECONDS)
+            pipe.execute()
+
+    def withdraw(self, keys: Sequence[str]) -> None:
+        """The worker is gone, and so is its live state."""
+        with suppress(redis.RedisError):
+            if keys:
+                self._redis.delete(*keys)
+
+    def _finish(self, entry: spool.SpoolEntry) -> bool:
+        """Complete what a crash interrupted; False where there is nothing to keep."""
+        if entry.sidecar.state != spool.RECORDING:
+            return True
+        # It was not cut yet: it is whole.
+        trimming.forget_tail(entry.wav)
+        try:
+            duration, size = wav.complete_header(entry.wav)
+        except FileNotFoundError:
+            # The call died before the first block of audio was written.
+            entry.drop()
+            return False
+        except OSError as error:
+            # A full or broken disk: what there is stays, and is tried again.
+            raise SpoolError(f"its file cannot be completed: {error.strerror}") from error
+        if duration <= 0:
+            entry.drop()
+            return False
+        speech = speech_seconds(entry.wav)
+        enough = speech >= self._settings.min_speech and duration >= self._settings.min_duration
+        entry.finish(
+            spool.COMPLETE if enough else spool.DISCARDED,
+            duration=duration,
+            speech=speech,
+            size=size,
+            ended_by="crash",
+        )
+        return True
+
+    def _facts(self, box: Mailbox) -> MailboxFacts:
+        greeting = next((item for item in box.greetings if item.kind == "unavailable"), None)
+        return MailboxFacts(
+            box.id, box.extension, box.name, box.language, box.timezone, self._cached(greeting) if greeting else None
+        )
+
+    def _cached(self, greeting: Greeting) -> str | None:
+        """The greeting's file in the cache, fetched from the store where it is not there yet."""
+        path = self._cache / f"{greeting.sha256}.wav"
+        if path.exists():
+            return _prepared(path)
+        try:
+            source = greetings.open_greeting(greeting)
+            self._cache.mkdir(parents=True, exist_ok=True)
+            # Several calls may want it at once; each fetches into a file of its own.
+            with tempfile.NamedTemporaryFile(dir=self._cache, suffix=".part", delete=False) as part:
+                try:
+                    _fetch(source, part, greeting.sha256)
+                    os.replace(part.name, path)
+                except BaseException:
+                    os.unlink(part.name)
+                    raise
+        except Exception:
+            # A store that is away must not cost the call: the default greeting plays.
+            log.exception("greeting=%s cannot be fetched; the default greeting plays", greeting.id)
+            return None
+        return _prepared(path)
+
+    def _tidy(self, facts: Iterable[MailboxFacts]) -> None:
+        """What is no mailbox's greeting any more leaves the cache."""
+        wanted = {item.greeting for item in facts}
+        for path in self._cache.iterdir() if self._cache.is_dir() else ():
+            with suppress(FileNotFoundError):
+                # A keeper beside this one may know a newer greeting.
+                if str(path.with_suffix(".wav")) not in wanted and time.time() - path.stat().st_mtime >= TIDY_SECONDS:
+                    path.unlink()
+
+
+def _prepared(path: Path) -> str:
+    """The greeting, with its payloads beside it: the voice worker then only reads bytes."""
+    try:
+        prepare_payloads(path)
+    except (OSError, ValueError) as error:
+        log.error("greeting=%s cannot be prepared: %s", path, error)
+    return str(path)
+
+
+def _fetch(source: AudioSource, part: IO[bytes], sha256: str) -> None:
+    """Write audio to a file that is on disk when this returns; ValueError where it is not what its hash says."""
+    digest = hashlib.sha256()
+    for block in source.blocks():
+        digest.update(block)
+        part.write(block)
+    part.flush()
+    os.fsync(part.fileno())
+    if digest.hexdigest() != sha256:
+        raise ValueError("the store gave something else than the greeting")
