@@ -42,10 +42,7 @@ packages:
 	@sh .ci/packages
 
 test: packages venv-dev ## Run every test (installs Debian packages for it where it may)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not alone" $(PYTEST_OPTIONS) $(TESTS); first=$$?; \
-	$(BIN)/python -m pytest -m alone $(PYTEST_OPTIONS) $(TESTS); second=$$?; \
-	[ $$first -eq 5 ] && first=0; [ $$second -eq 5 ] && second=0; \
-	exit $$((first > second ? first : second))
+	@$(BIN)/python -m tests $(PYTEST_OPTIONS) $(TESTS)
 
 check: venv-dev lint types rules test ## Lint, types, the rules of the code, and every test
 

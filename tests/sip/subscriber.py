@@ -77,5 +77,12 @@ class Subscriber:
             self.answer(notify, status, *headers)
         return notify
 
+    def told(self, counts: str) -> SipMessage:
+        """The NOTIFY with these counts, answered as are those before it: counts may be told more than once."""
+        wanted = b"Voice-Message: %s\r\n" % counts.encode()
+        while wanted not in (notify := self.notified()).content:
+            continue
+        return notify
+
     def answer(self, notify: SipMessage, status: str = "200 OK", *headers: str) -> None:
         self.peer.send(answer_to(notify, status, *headers))
