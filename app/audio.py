@@ -27,12 +27,15 @@ class TooLong(ValueError):
     """More than may be; str() is a sentence for people."""
 
 
-def to_telephone(source: Path, target: Path, longest_seconds: float) -> float:
+def to_telephone(source: Path, target: Path, longest_seconds: float, what: str = "A greeting") -> float:
     """Decode a file of any kind and write it as 8 kHz, 16-bit, mono WAV at -20 dBFS; its length in seconds.
 
-    Any sample rate, width and number of channels will do. Raises Unreadable and TooLong.
+    Any sample rate, width and number of channels will do. Raises Unreadable, and TooLong in words about `what` it is.
     """
-    samples = _decode(source, longest_seconds)
+    try:
+        samples = _decode(source, longest_seconds)
+    except TooLong:
+        raise TooLong(f"{what} has at most {longest_seconds:.0f} seconds; this file is longer.") from None
     seconds = len(samples) / TELEPHONE_HZ
     if seconds < SHORTEST_SECONDS:
         raise Unreadable("The file holds no audio to speak of.")
@@ -55,7 +58,7 @@ def _decode(source: Path, longest_seconds: float) -> np.ndarray:
                 part = resampler.resample_chunk(mixed)
                 size += len(part)
                 if size > longest_seconds * TELEPHONE_HZ:
-                    raise TooLong(_too_long(longest_seconds))
+                    raise TooLong
                 parts.append(part)
             parts.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
@@ -71,11 +74,7 @@ def _judge(file: soundfile.SoundFile, longest_seconds: float) -> None:
     if file.samplerate < 4000 or file.samplerate > 768_000:
         raise Unreadable(f"A sample rate of {file.samplerate} Hz cannot be read.")
     if 0 < file.frames < 2**62 and file.frames / file.samplerate > longest_seconds:
-        raise TooLong(_too_long(longest_seconds))
-
-
-def _too_long(longest_seconds: float) -> str:
-    return f"A greeting has at most {longest_seconds:.0f} seconds; this file is longer."
+        raise TooLong
 
 
 def _levelled(samples: np.ndarray) -> np.ndarray:

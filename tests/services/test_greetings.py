@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from app import create_app
 from app.errors import Invalid, NotFound, Unavailable
 from app.extensions import db
 from app.models import Audit, Greeting, Mailbox
-from app.services import greetings, mailboxes
+from app.services import greetings, mailboxes, uploads
 from app.services.context import settings
 from app.storage import StoreError
 from tests.services.sounds import encoded, endless, level_of, lying, tone
@@ -208,15 +208,15 @@ def test_removed_at_once_by_several(any_app: Flask, box: Mailbox) -> None:
 def test_a_mailbox_that_is_deleted_during_the_upload_leaves_nothing_in_the_store(
     any_app: Flask, box: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = greetings._store
+    real = uploads.take
 
-    def stored_and_then_deleted(mailbox_id: str, path: Path) -> tuple[str, str]:
-        made = real(mailbox_id, path)
+    def stored_and_then_deleted(*arguments: Any, **more: Any) -> uploads.Stored:
+        made = real(*arguments, **more)
         assert objects() != []
         mailboxes.delete("1001", confirm="1001", actor="test")
         return made
 
-    monkeypatch.setattr(greetings, "_store", stored_and_then_deleted)
+    monkeypatch.setattr(uploads, "take", stored_and_then_deleted)
     with pytest.raises(NotFound):
         upload("1001", encoded(tone(1.0)))
     assert objects() == []
@@ -240,7 +240,7 @@ def test_a_store_that_is_away_is_said_to_be_so(extension: str, monkeypatch: pyte
         open = delete = put
 
     greeting = upload(extension, encoded(tone()))
-    monkeypatch.setattr(greetings, "open_store", lambda settings: Away())
+    monkeypatch.setattr(uploads, "open_store", lambda settings: Away())
     with pytest.raises(Unavailable):
         upload(extension, encoded(tone(2.0)))
     with pytest.raises(Unavailable):
