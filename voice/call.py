@@ -12,12 +12,15 @@ from typing import Protocol
 
 from voice.errors import CallEnded
 from voice.events import Digit, Ended, Event, HoldChanged
+from voice.media import SAMPLE_RATE
 from voice.media.g711 import Law
 from voice.media.recorder import Recorder, SpoolWriter
 from voice.media.stream import MediaStream
 
 # What a call is doing, in the words of the portal's page and of /metrics.
 RINGING, GREETING, RECORDING, CLOSING = "ringing", "greeting", "recording", "closing"
+REVIEWING, LOGGING_IN, RETRIEVING, TRANSFERRING = "reviewing", "logging in", "retrieving", "transferring"
+SAMPLES_A_MS = SAMPLE_RATE // 1000
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Leg(Protocol):
     stream: MediaStream
 
     def answer(self) -> bool: ...
+    def transfer(self, target: str) -> bool: ...
     def hangup(self) -> None: ...
 
 
@@ -115,16 +119,37 @@ class Call:
         if not self._leg.answer():
             raise CallEnded(self._ended or "cancelled")
 
-    def play(self, payload: bytes) -> int:
-        """Start to play in place of what plays; the token comes back in PlaybackDone. CallEnded where it is over."""
+    def play(self, payload: bytes, from_ms: int = 0) -> int:
+        """Start to play in place of what plays; the token comes back in PlaybackDone. CallEnded where it is over.
+
+        from_ms: where to begin; before the start it is the start, behind the end nothing is heard. To go back or
+        forward within a sound, play it again from playback_ms and some ms less or more.
+        """
         if self._ended is not None:
             raise CallEnded(self._ended)
         self._playing += 1
-        self._leg.stream.play(payload, self._playing)
+        self._leg.stream.play(payload, self._playing, max(0, from_ms) * SAMPLES_A_MS)
         return self._playing
 
+    @property
+    def playback_ms(self) -> int:
+        """How far the playback is in what play() was given last, or was when it ended or was stopped."""
+        return self._leg.stream.played_samples // SAMPLES_A_MS
+
     def stop_playback(self) -> None:
+        """Send silence; this is a pause as well, since playback_ms stays."""
         self._leg.stream.stop_playback()
+
+    def resume_playback(self) -> None:
+        """Go on with what was stopped, where it stood; its token still holds."""
+        self._leg.stream.resume_playback()
+
+    def hear_speech(self, wanted: bool) -> None:
+        """Post Spoke at the end of each sentence from now on, or no more.
+
+        What is said while something plays does not count: it may be the echo of that. Not while something records.
+        """
+        self._leg.stream.hear_speech(wanted)
 
     def start_recording(self, path: Path, silence_timeout: float | None, max_duration: float) -> Recorder:
         """Write what the caller says to `path` from the next frame on; seconds."""
@@ -134,6 +159,14 @@ class Call:
 
     def stop_recording(self) -> None:
         self._leg.stream.stop_recording()
+
+    def transfer(self, target: str) -> bool:
+        """Hand the call over to a number at the PBX or a SIP URI; True once the PBX has taken it: the call is over.
+
+        It takes as long as the other side rings, a minute at most; False where it was declined, or the call ended.
+        """
+        self.enter(TRANSFERRING)
+        return self._leg.transfer(target)
 
     def hangup(self) -> None:
         """End the call from our side; harmless when it is over."""

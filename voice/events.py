@@ -32,6 +32,11 @@ class ToneReached:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoke:
+    """Somebody said a sentence and has come to its end (only where Call.hear_speech() asks for it)."""
+
+
+@dataclass(frozen=True, slots=True)
 class LimitReached:
     """The recording is as long as it may be, or can no longer be written."""
 
@@ -52,11 +57,11 @@ class MediaTimeout:
 class Ended:
     """The call is over.
 
-    reason: "caller hung up", "cancelled", "no ACK", "media timeout", "session expired", "shutdown", "we hung up" or
-    "error".
+    reason: "caller hung up", "cancelled", "no ACK", "media timeout", "session expired", "shutdown", "we hung up",
+    "transferred" or "error".
     """
 
     reason: str
 
 
-Event = Digit | PlaybackDone | SilenceReached | ToneReached | LimitReached | HoldChanged | MediaTimeout | Ended
+Event = Digit | PlaybackDone | SilenceReached | ToneReached | Spoke | LimitReached | HoldChanged | MediaTimeout | Ended

