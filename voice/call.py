@@ -109,6 +109,16 @@ class Call:
         if self.on_state:
             self.on_state(self)
 
+    def typed_ahead(self) -> bool:
+        """Whether a key waits that nobody has taken yet."""
+        with self._changed:
+            return any(isinstance(event, Digit) for event in self._events)
+
+    def give_back(self, digit: Digit) -> None:
+        """A key that was taken counts as typed ahead again: the next who waits gets it first."""
+        with self._changed:
+            self._events.appendleft(digit)
+
     def forget_digits(self) -> None:
         """Drop digits that were typed before now."""
         with self._changed:

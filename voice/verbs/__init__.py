@@ -1,6 +1,8 @@
 """What a call can be told to do, a file a verb: a frozen dataclass and its run(call)."""
 
+from voice.verbs.gather import Gather, Gathered
 from voice.verbs.play import Play
 from voice.verbs.record import Record, Recorded
+from voice.verbs.say import Say
 
-__all__ = ["Play", "Record", "Recorded"]
+__all__ = ["Gather", "Gathered", "Play", "Record", "Recorded", "Say"]
