@@ -1,18 +1,22 @@
 """The tables, a file per subject."""
 
+from app.models.alias import Alias
 from app.models.base import Base
 from app.models.calls import Call, Number, Recording, Subscription
 from app.models.delivery import Delivery
+from app.models.event import Event
 from app.models.greeting import Greeting, Prompt
 from app.models.mailbox import Mailbox
 from app.models.message import Message
 from app.models.user import Audit, Token, User
 
 __all__ = [
+    "Alias",
     "Audit",
     "Base",
     "Call",
     "Delivery",
+    "Event",
     "Greeting",
     "Mailbox",
     "Message",

@@ -9,9 +9,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, UTCDateTime, new_id, utc_now
 
+UNAVAILABLE, BUSY, TEMPORARY, NAME = "unavailable", "busy", "temporary", "name"
+KINDS = (UNAVAILABLE, BUSY, TEMPORARY, NAME)
+
 
 class Greeting(Base):
-    """A greeting of a mailbox, one a kind (`unavailable`; more kinds follow): 8 kHz mono WAV in the store."""
+    """A greeting of a mailbox, one a kind: 8 kHz mono WAV in the store.
+
+    kind: `unavailable` (the mailbox's own one), `busy`, `temporary` (goes before all others until ends_at), or `name`
+    (the recorded name, for a standard sentence). ends_at: of a temporary one; NULL is until it is removed.
+    """
 
     __tablename__ = "voicemail_greeting"
     __table_args__ = (UniqueConstraint("mailbox_id", "kind"),)
@@ -23,6 +30,7 @@ class Greeting(Base):
     size: Mapped[int] = mapped_column(Integer)
     sha256: Mapped[str] = mapped_column(String(64))
     duration: Mapped[float] = mapped_column(Float)
+    ends_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, Integer, String, UniqueConstraint
+from sqlalchemy import Boolean, Float, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.models.alias import Alias
 from app.models.base import Base, UTCDateTime, new_id, utc_now
 from app.models.greeting import Greeting
 
@@ -16,6 +17,9 @@ class Mailbox(Base):
 
     `live_extension` equals the extension while the mailbox exists and is NULL after the soft delete,
     so that its unique index lets one living mailbox at most have an extension, on every database.
+
+    operator ... min_speech: NULL is the global setting; seconds. phone_failures: JSON list of the times of wrong PINs
+    that still count; phone_locks: how many locks followed each other, each twice as long as the one before.
     """
 
     __tablename__ = "voicemail_box"
@@ -29,6 +33,19 @@ class Mailbox(Base):
     language: Mapped[str] = mapped_column(String(8), default="en")
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
     pin_hash: Mapped[str] = mapped_column(String(255))
+    operator: Mapped[str | None] = mapped_column(String(64))
+    announcement_only: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    trusts_own_phone: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    speaks_envelope: Mapped[bool | None] = mapped_column(Boolean)
+    review: Mapped[bool | None] = mapped_column(Boolean)
+    max_messages: Mapped[int | None] = mapped_column(Integer)
+    max_seconds: Mapped[int | None] = mapped_column(Integer)
+    max_duration: Mapped[float | None] = mapped_column(Float)
+    silence_timeout: Mapped[float | None] = mapped_column(Float)
+    min_speech: Mapped[float | None] = mapped_column(Float)
+    phone_failures: Mapped[str | None] = mapped_column(Text)
+    phone_locked_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    phone_locks: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     mwi_dirty: Mapped[bool] = mapped_column(Boolean, default=False)
     mwi_version: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
@@ -36,3 +53,6 @@ class Mailbox(Base):
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     greetings: Mapped[list[Greeting]] = relationship(order_by=Greeting.kind)
+    aliases: Mapped[list[Alias]] = relationship(
+        primaryjoin="and_(Alias.mailbox_id == Mailbox.id, ~Alias.is_extension)", order_by=Alias.number, viewonly=True
+    )

@@ -19,6 +19,7 @@ class Message(Base):
 
     state: `new`, `saved`, or `discarded` (a recording without speech, kept some days, never counted).
     spool_host: the host whose spool holds the audio until the upload is confirmed, then NULL.
+    forwarded_from: the id of the message of which this is a copy; forwarded_by: the extension that sent it on.
     deleted_at: in the trash. purged_at: a tombstone, the audio is gone for good and stays gone.
     """
 
@@ -39,6 +40,8 @@ class Message(Base):
     size: Mapped[int] = mapped_column(Integer)
     sha256: Mapped[str] = mapped_column(String(64))
     content_type: Mapped[str] = mapped_column(String(64), default="audio/wav")
+    forwarded_from: Mapped[str | None] = mapped_column(String(36))
+    forwarded_by: Mapped[str | None] = mapped_column(String(20))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     purged_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
