@@ -24,6 +24,7 @@ from voice.sip.sdp import Agreed, SessionDescription
 from voice.sip.session import Session
 from voice.sip.session_timer import Interval, SessionTimer, asked_of_us
 from voice.sip.transactions import InviteTransaction
+from voice.sip.transfer import Transfer, check_event, refer_to
 from voice.sip.unacknowledged import Unacknowledged
 from voice.sip.uri import bracketed
 from voice.weak import weakly
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 SDP_TYPE = "application/sdp"
 RING_SECONDS = 180.0
+TRANSFER_SECONDS = 300.0
+"""Longer than every time-out of a transfer together: only a SIP thread that is gone takes so long."""
 
 
 class SipCall(VoIPCall):
@@ -61,6 +64,7 @@ class SipCall(VoIPCall):
         self._unacknowledged = Unacknowledged(weakly(self._acknowledged), weakly(self._not_acknowledged))
         self._bye_after_ack = False
         self._waiting_answer: Future[bool] | None = None
+        self._transfer: Transfer | None = None
         self._events = EventBox()
         request.body = offer_body(self._session.agreed)
         super().__init__(phone, CallState.RINGING, request, session_id, media_address, sendmode="sendrecv")
@@ -116,8 +120,17 @@ class SipCall(VoIPCall):
         self.reject(486)
 
     def transfer(self, target: str) -> bool:
-        """Hand the call over by REFER; False where the other side declines."""
-        return False
+        """Hand the call over by REFER to a number at the PBX or a sip: URI; True where it has moved and is over here.
+
+        It returns when the target has answered or refused. Not to be called in the SIP thread.
+        """
+        result: Future[bool] = Future()
+        if not self.sip.post(lambda: self._begin_transfer(target, result)):
+            return False
+        try:
+            return result.result(timeout=TRANSFER_SECONDS)
+        except (TimeoutError, CancelledError):
+            return False
 
     def hangup(self) -> None:
         """End the call: BYE where it was answered, 603 where it was not; harmless when it is over."""
@@ -144,7 +157,7 @@ class SipCall(VoIPCall):
         """Replaces pyVoIP's: the other side hung up, also where it had not been answered yet."""
         if self.state == CallState.RINGING:
             self._reply_invite(487)
-        self._finish("caller hung up")
+        self._finish("transferred" if self._transfer and self._transfer.is_under_way else "caller hung up")
         self._unacknowledged.expect_none()
         self._forget()
 
@@ -165,6 +178,14 @@ class SipCall(VoIPCall):
         key = key_of(request)
         if key and self.state == CallState.ANSWERED:
             self.stream.digit(key)
+
+    def notify(self, request: SipMessage) -> None:
+        """NOTIFY: how a transfer that we asked for stands."""
+        if self._transfer is None:
+            raise SipError(481, "NOTIFY without a subscription")
+        check_event(request)
+        self.sip.reply(request, 200)
+        self._transfer.notified(request)
 
     def acknowledge(self, ack: SipMessage) -> None:
         """An ACK of a 2xx: it has a branch of its own, its sequence number says which INVITE it belongs to."""
@@ -204,6 +225,30 @@ class SipCall(VoIPCall):
         if self._offer is not None:
             self.stream.start()
             result.set_result(True)
+
+    def _begin_transfer(self, target: str, result: Future[bool]) -> None:
+        if self.state != CallState.ANSWERED:
+            result.set_result(False)
+            return
+        try:
+            self._transfer = Transfer(
+                self.sip.transactions,
+                self.dialog,
+                refer_to(target, self.phone.place_of(self)),
+                self.contact_header[1],
+                credentials=self.phone.credentials,
+                patience=self.phone.patience,
+                on_moved=weakly(self._moved),
+                result=result,
+            )
+        except ValueError as error:
+            log.error("call=%s %s", self.call_id, error)
+            result.set_result(False)
+        else:
+            self._transfer.begin()
+
+    def _moved(self) -> None:
+        self.end("transferred")
 
     def _weigh(
         self, request: SipMessage, what: str
@@ -319,6 +364,8 @@ class SipCall(VoIPCall):
         waiting, self._waiting_answer = self._waiting_answer, None
         if waiting:
             waiting.set_result(False)
+        if self._transfer is not None:
+            self._transfer.stop(reason == "transferred")
         self.phone.call_ended(self)
         self._events.put(Ended(reason))
 

@@ -30,6 +30,7 @@ from voice.sip.response import ALLOW, ALLOW_EVENTS, SUPPORTS
 from voice.sip.statistics import PhoneStatistics
 from voice.sip.subscriptions import SubscriptionRules, Subscriptions
 from voice.sip.timers import TimerValues
+from voice.sip.transfer import Patience
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = ("Retry-After", "30")
@@ -44,7 +45,7 @@ class Phone(VoIPPhone):
     the call is answered or rejected. host: address to bind; public_address: what to put into Contact and SDP, empty for
     the address that the peer is reached from; rtp_ports: first and last; media_timeout: seconds; account: who we are at
     a registrar, None to register nowhere; gate_rules: who may call, else only this host; credentials: for a proxy that
-    challenges our NOTIFY.
+    challenges our NOTIFY or REFER; patience: with transfers.
     """
 
     sip: SipClient
@@ -68,6 +69,7 @@ class Phone(VoIPPhone):
         gate_rules: GateRules | None = None,
         credentials: Credentials | None = None,
         subscription_rules: SubscriptionRules | None = None,
+        patience: Patience | None = None,
     ) -> None:
         super().__init__(host, port, username, "", host, on_call, port, *rtp_ports)
         self.sip = SipClient(
@@ -91,6 +93,9 @@ class Phone(VoIPPhone):
         self.loop, self.rtp_host = loop, "0.0.0.0" if host == "::" else host  # noqa: S104  as the setting says
         self.max_calls, self.media_timeout = max_calls, media_timeout
         self.accepting = False
+        self.credentials = credentials or Credentials(username, "")
+        self.patience = patience or Patience()
+        self._account = account
         self._on_call = on_call
         self._address = LocalAddress(host, public_address)
         self._registration = self._registration_of(account, pace) if account else None
@@ -99,7 +104,7 @@ class Phone(VoIPPhone):
             reply=self.sip.reply,
             tag_of=self.sip.tag_of,
             contact_towards=self._contact_towards,
-            credentials=credentials or Credentials(username, ""),
+            credentials=self.credentials,
             rules=subscription_rules or SubscriptionRules(),
         )
         self._session_numbers = itertools.count(secrets.randbits(31))
@@ -176,6 +181,10 @@ class Phone(VoIPPhone):
     def release_ports(self, call: object = None) -> None:
         """Replaces pyVoIP's: a port is given back when its socket is closed."""
 
+    def place_of(self, call: SipCall) -> Address:
+        """Where numbers of a call's PBX are: at the registrar, where there is one, else where the call came from."""
+        return self._account.place if self._account else call.source
+
     def call_ended(self, call: SipCall) -> None:
         """A call is over; its dialog may live on for a moment."""
         with self._changed:
@@ -222,6 +231,9 @@ class Phone(VoIPPhone):
         elif request.method == "OPTIONS":
             # Of a call that runs: it goes on, also while no new ones are taken.
             self.sip.reply(request, 200, headers=(ALLOW, ACCEPT, ALLOW_EVENTS))
+        elif request.method == "NOTIFY":
+            # Also behind our BYE: the subscription of a transfer outlives it for a moment.
+            call.notify(request)
         elif call.ended:
             raise SipError(481, "the call is over")
         elif request.method == "REFER":

@@ -11,11 +11,11 @@ from voice.sip.headers import MAX_FIELDS, canonical_name, parse_via, split_list
 from voice.sip.message import MAX_VIAS, Address, SipMessage
 from voice.sip.uri import same_host
 
-ALLOWED = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "SUBSCRIBE")
+ALLOWED = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "SUBSCRIBE", "NOTIFY")
 # Taken and declined: neither refused as unknown, nor in Allow.
 DECLINED = ("REFER",)
 # Other known methods are refused with 405; all others are unknown to us: 501.
-KNOWN = frozenset({*ALLOWED, *DECLINED, "REGISTER", "NOTIFY", "PUBLISH", "MESSAGE", "PRACK"})
+KNOWN = frozenset({*ALLOWED, *DECLINED, "REGISTER", "PUBLISH", "MESSAGE", "PRACK"})
 OPENS_DIALOG = ("INVITE", "SUBSCRIBE")
 SUPPORTED = ("timer",)
 SERVER = "Voicemail-Pro"

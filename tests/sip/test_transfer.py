@@ -1,0 +1,241 @@
+"""A blind transfer by REFER, as a PBX takes it, declines it, or leaves us waiting (RFC 3515, RFC 5589)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.sip.conftest import Desk, start_phone
+from tests.sip.desk import ended, no_traces
+from tests.sip.peer import Leg, Peer
+from tests.support import until
+from voice.media.loop import MediaLoop
+from voice.sip import Credentials, Phone, SipMessage
+from voice.sip.transfer import Patience, refer_to
+
+CHALLENGE = 'Digest realm="pbx", nonce="n1", qop="auth", algorithm=MD5'
+ACTIVE, OVER = "active;expires=60", "terminated;reason=noresource"
+
+
+class Transferred:
+    """A call whose flow asks for a transfer, and what the flow hears of it."""
+
+    def __init__(self, peer: Peer, desk: Desk, target: str = "100") -> None:
+        self.leg = Leg(peer)
+        self.leg.establish()
+        self.results: list[bool] = []
+        self._thread = threading.Thread(target=lambda: self.results.append(desk.calls[-1].transfer(target)))
+        self._thread.start()
+
+    def refer(self) -> SipMessage:
+        return self.leg.peer.requested("REFER")
+
+    def notify(self, line: str, state: str = ACTIVE, event: str = "refer") -> int:
+        """A NOTIFY with this status line; the status of its answer."""
+        headers = (f"Event: {event}", f"Subscription-State: {state}")
+        body = f"{line}\r\n".encode() if line else b""
+        return self.leg.ask("NOTIFY", *headers, body=body, kind="message/sipfrag;version=2.0").code
+
+    def result(self) -> bool:
+        self._thread.join(15)
+        assert len(self.results) == 1
+        return self.results[0]
+
+
+@pytest.fixture
+def phone(desk: Desk, loop: MediaLoop) -> Iterator[Phone]:
+    started = start_phone(desk, loop)
+    started.patience = Patience(first=0.3, last=0.5)
+    started.credentials = Credentials("voicemail", "secret")
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def call(peer: Peer, desk: Desk, phone: Phone) -> Transferred:
+    return Transferred(peer, desk)
+
+
+def test_what_is_sent(call: Transferred, peer: Peer, phone: Phone) -> None:
+    refer = call.refer()
+    assert refer.header("Refer-To") == f"<sip:100@127.0.0.1:{peer.port}>"
+    assert refer.header("Referred-By") == f"<sip:voicemail@127.0.0.1:{phone.sip.myPort}>"
+    assert (refer.call_id, refer.to.tag, refer.from_.tag) == (call.leg.call_id, call.leg.tag, call.leg.remote_tag)
+    call.leg.respond(refer, "603 Decline")
+    assert call.result() is False
+
+
+def test_the_target_answers(call: Transferred, peer: Peer, desk: Desk, phone: Phone) -> None:
+    call.leg.respond(call.refer(), "202 Accepted")
+    assert call.notify("SIP/2.0 100 Trying") == 200
+    assert call.notify("SIP/2.0 180 Ringing", f"{ACTIVE}") == 200
+    assert call.results == []
+    assert call.notify("SIP/2.0 200 OK", OVER) == 200
+    call.leg.respond(peer.requested("BYE"))
+    assert call.result() is True
+    assert ended(desk) == "transferred"
+    no_traces(phone)
+
+
+@pytest.mark.parametrize("status", ["486 Busy Here", "404 Not Found", "503 Service Unavailable", "603 Decline"])
+def test_the_target_does_not_and_the_call_goes_on(call: Transferred, desk: Desk, phone: Phone, status: str) -> None:
+    call.leg.respond(call.refer(), "202 Accepted")
+    call.notify("SIP/2.0 100 Trying")
+    call.notify(f"SIP/2.0 {status}", OVER)
+    assert call.result() is False
+    assert desk.events == []
+    assert call.leg.ask("BYE").code == 200
+    assert ended(desk) == "caller hung up"
+    no_traces(phone)
+
+
+@pytest.mark.parametrize("status", ["603 Decline", "405 Method Not Allowed", "481 Call Does Not Exist", "500 Fault"])
+def test_the_pbx_declines(call: Transferred, desk: Desk, status: str) -> None:
+    call.leg.respond(call.refer(), status)
+    assert call.result() is False
+    assert desk.events == []
+    assert call.leg.ask("OPTIONS").code == 200
+
+
+def test_a_pbx_that_says_nothing(call: Transferred, desk: Desk) -> None:
+    assert call.result() is False
+    assert desk.events == []
+
+
+@pytest.mark.parametrize("line", ["", "SIP/2.0 100 Trying", "SIP/2.0 180 Ringing"])
+def test_a_pbx_that_accepts_and_tells_no_end(call: Transferred, desk: Desk, line: str) -> None:
+    call.leg.respond(call.refer(), "202 Accepted")
+    if line:
+        call.notify(line)
+    assert call.result() is False
+    assert desk.events == []
+    # Late, and of no use any more.
+    assert call.notify("SIP/2.0 200 OK", OVER) == 200
+    assert call.leg.ask("OPTIONS").code == 200
+    assert desk.events == []
+
+
+def test_a_subscription_that_ends_without_a_result(call: Transferred) -> None:
+    call.leg.respond(call.refer(), "202 Accepted")
+    call.notify("SIP/2.0 100 Trying", "terminated;reason=timeout")
+    assert call.result() is False
+
+
+def test_a_pbx_that_hangs_up_right_away(call: Transferred, desk: Desk, phone: Phone) -> None:
+    call.leg.respond(call.refer(), "202 Accepted")
+    until(lambda: desk.calls[0]._transfer.is_under_way, what="the 202")  # type: ignore[union-attr]
+    assert call.leg.ask("BYE").code == 200
+    assert call.result() is True
+    assert ended(desk) == "transferred"
+    no_traces(phone)
+
+
+def test_a_caller_who_hangs_up_before_the_answer(call: Transferred, desk: Desk, phone: Phone) -> None:
+    refer = call.refer()
+    assert call.leg.ask("BYE").code == 200
+    assert call.result() is False
+    assert ended(desk) == "caller hung up"
+    call.leg.respond(refer, "202 Accepted")
+    assert call.leg.peer.is_answered()
+    no_traces(phone)
+
+
+def test_a_pbx_without_notifications_takes_care_of_it(call: Transferred, peer: Peer, desk: Desk) -> None:
+    """RFC 4488: Refer-Sub: false."""
+    call.leg.respond(call.refer(), "202 Accepted", "Refer-Sub: false")
+    call.leg.respond(peer.requested("BYE"))
+    assert call.result() is True
+    assert ended(desk) == "transferred"
+
+
+def test_a_notify_that_overtakes_the_answer(call: Transferred, peer: Peer) -> None:
+    refer = call.refer()
+    assert call.notify("SIP/2.0 200 OK", OVER) == 200
+    call.leg.respond(refer, "202 Accepted")
+    call.leg.respond(peer.requested("BYE"))
+    assert call.result() is True
+
+
+@pytest.mark.parametrize(
+    ("status", "asks", "answers"),
+    [
+        ("401 Unauthorized", "WWW-Authenticate", "Authorization"),
+        ("407 Proxy Authentication Required", "Proxy-Authenticate", "Proxy-Authorization"),
+    ],
+)
+def test_a_challenge_is_answered(call: Transferred, peer: Peer, status: str, asks: str, answers: str) -> None:
+    first = call.refer()
+    assert first.header(answers) is None
+    call.leg.respond(first, status, f"{asks}: {CHALLENGE}")
+    again = call.refer()
+    assert 'username="voicemail"' in (again.header(answers) or "")
+    assert again.cseq[0] == first.cseq[0] + 1
+    call.leg.respond(again, "202 Accepted")
+    call.notify("SIP/2.0 200 OK", OVER, f"refer;id={again.cseq[0]}")
+    call.leg.respond(peer.requested("BYE"))
+    assert call.result() is True
+
+
+def test_wrong_credentials(call: Transferred) -> None:
+    for _ in range(2):
+        call.leg.respond(call.refer(), "401 Unauthorized", f"WWW-Authenticate: {CHALLENGE}")
+    assert call.result() is False
+
+
+def test_a_notify_of_an_earlier_transfer_says_nothing(peer: Peer, desk: Desk, phone: Phone) -> None:
+    call = Transferred(peer, desk)
+    refer = call.refer()
+    call.leg.respond(refer, "202 Accepted")
+    assert call.notify("SIP/2.0 200 OK", OVER, f"refer;id={refer.cseq[0] + 7}") == 200
+    call.notify("SIP/2.0 486 Busy Here", OVER, f"refer;id={refer.cseq[0]}")
+    assert call.result() is False
+
+
+@pytest.mark.parametrize("body", ["SIP/2.0 2000 OK", "HTTP/1.1 200 OK", "200 OK", "\x00" * 50])
+def test_a_body_that_cannot_be_read_is_no_result(call: Transferred, body: str) -> None:
+    call.leg.respond(call.refer(), "202 Accepted")
+    assert call.notify(body) == 200
+    assert call.result() is False
+
+
+def test_a_notify_that_nobody_asked_for(peer: Peer, phone: Phone, desk: Desk) -> None:
+    leg = Leg(peer)
+    leg.establish()
+    assert leg.ask("NOTIFY", "Event: refer", "Subscription-State: active").code == 481
+    call = Transferred(peer, desk)
+    call.refer()
+    assert call.notify("", event="message-summary") == 489
+    leg.ask("BYE")
+
+
+@pytest.mark.parametrize(
+    "target", ["", "a b", "1\r\nX: y", "sip:1@h?Replaces=a", "http://h/", "tel:1", "sip:1@h>", "1" * 65]
+)
+def test_a_target_that_is_none_is_not_sent(peer: Peer, desk: Desk, phone: Phone, target: str) -> None:
+    call = Transferred(peer, desk, target)
+    assert call.result() is False
+    assert all(message.method != "REFER" for message in peer.heard)
+
+
+@pytest.mark.parametrize(
+    ("target", "uri"),
+    [
+        ("100", "sip:100@192.0.2.1"),
+        ("#31#100", "sip:%2331%23100@192.0.2.1"),
+        ("+4930", "sip:+4930@192.0.2.1"),
+        ("sip:desk@pbx.example", "sip:desk@pbx.example"),
+    ],
+)
+def test_where_a_target_is(target: str, uri: str) -> None:
+    assert refer_to(target, ("192.0.2.1", 5060)) == uri
+    assert refer_to("100", ("2001:db8::1", 5080)) == "sip:100@[2001:db8::1]:5080"
+
+
+def test_a_call_that_is_over_is_not_transferred(peer: Peer, desk: Desk, phone: Phone) -> None:
+    leg = Leg(peer)
+    leg.establish()
+    leg.ask("BYE")
+    ended(desk)
+    assert desk.calls[0].transfer("100") is False
