@@ -122,6 +122,13 @@ class LimitSettings:
     upload_bytes: int = setting(30_000_000, "Largest file that may be uploaded", minimum=100_000)
     greeting_seconds: int = setting(180, "Longest greeting", minimum=5, maximum=600)
     free_disk_bytes: int = setting(200_000_000, "Below this much free disk in the spool, calls get 503", minimum=0)
+    max_messages: int = setting(
+        0, "Messages that a mailbox holds, the trash not counted; 0: any number", minimum=0, maximum=1_000_000
+    )
+    max_seconds: int = setting(0, "Seconds that all messages of a mailbox may last together; 0: any number", minimum=0)
+    warn_percent: int = setting(
+        90, "How full a mailbox is when its owner is warned, in percent of its limits", minimum=1, maximum=100
+    )
     login_attempts: str = setting("10 per 15 minutes", "Wrong log-ins per address and per user name")
     api_requests: str = setting("600 per minute", "API requests per token or address")
 
@@ -134,6 +141,25 @@ class PinSettings:
     argon2_time_cost: int = setting(3, "Argon2id passes", minimum=1)
     argon2_parallelism: int = setting(1, "Argon2id lanes", minimum=1)
     hashes_at_once: int = setting(2, "Hashes computed at a time in one process", minimum=1)
+
+
+@dataclass(frozen=True)
+class PhoneSettings:
+    own_number: str = setting("*97", "Dialled by an extension to hear its own messages; empty: none")
+    any_number: str = setting("*98", "Dialled to log in to any mailbox; empty: none")
+    operator: str = setting("", "Number that key 0 leads to, where the mailbox has none of its own; empty: none")
+    review: bool = setting(
+        False,
+        "After # a caller may listen, record again, or mark the message as urgent, unless the mailbox says otherwise",
+    )
+    speaks_envelope: bool = setting(
+        True, "When and from whom is said before each message, unless the mailbox says otherwise"
+    )
+    star_login: str = setting(
+        "inside",
+        "Whom * in the greeting leads to log-in: never, inside (calls from extensions) or always",
+        choices=("never", "inside", "always"),
+    )
 
 
 @dataclass(frozen=True)
@@ -211,6 +237,7 @@ class Settings:
     storage: StorageSettings = field(default_factory=StorageSettings)
     sip: SipSettings = field(default_factory=SipSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    phone: PhoneSettings = field(default_factory=PhoneSettings)
     pin: PinSettings = field(default_factory=PinSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)

@@ -90,7 +90,7 @@ class KeeperClient:
                 raise
             log.warning("mailbox=%s found in the snapshot, the database is away", facts.extension)
             return facts
-        return MailboxFacts(**plain) if plain else None
+        return MailboxFacts.from_plain(plain) if plain else None
 
     def save(self, take_id: str) -> bool:
         """Commit a finished take; False where that takes too long: it is safe in the spool and committed later."""

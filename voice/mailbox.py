@@ -4,22 +4,56 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 
 @dataclass(frozen=True)
 class MailboxFacts:
-    """A mailbox as a call sees it; greeting is the path of a WAV in the voice worker's cache, or None."""
+    """A mailbox as a call sees it.
+
+    greetings: the path of a WAV in the voice worker's cache, by kind (unavailable, busy, temporary, name).
+    temporary_ends_at: when the temporary one gives way (ISO 8601, UTC), None for not at all.
+    aliases: other numbers that lead here. full: it takes no message now.
+    operator (the number that key 0 leads to, or empty), speaks_envelope, review: the mailbox's, else of the settings.
+    max_duration, silence_timeout, min_speech: seconds, None for those of the settings.
+    """
 
     id: str
     extension: str
     name: str
     language: str
     timezone: str
-    greeting: str | None = None
+    greetings: Mapping[str, str] = field(default_factory=dict)
+    temporary_ends_at: str | None = None
+    aliases: tuple[str, ...] = ()
+    operator: str = ""
+    announcement_only: bool = False
+    trusts_own_phone: bool = False
+    speaks_envelope: bool = True
+    review: bool = False
+    full: bool = False
+    max_duration: float | None = None
+    silence_timeout: float | None = None
+    min_speech: float | None = None
+
+    @property
+    def greeting(self) -> str | None:
+        """The mailbox's own greeting for callers who are not answered."""
+        return self.greetings.get("unavailable")
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> MailboxFacts:
+        """What to_plain() wrote, by this version, an older one or a newer one; TypeError for anything else."""
+        known = {item.name: plain[item.name] for item in fields(cls) if item.name in plain}
+        if "greetings" not in plain and plain.get("greeting"):
+            # A snapshot of the first version knew one greeting.
+            known["greetings"] = {"unavailable": plain["greeting"]}
+        known["aliases"] = tuple(known.get("aliases", ()))
+        return cls(**known)
 
 
 @dataclass(frozen=True)
@@ -59,15 +93,18 @@ def find_in_snapshot(path: Path, extensions: Iterable[str]) -> MailboxFacts | No
 
 def _find_line(lines: bytes, extension: str) -> MailboxFacts | None:
     """The mailbox in the one line that holds it: to read all of a thousand would hold up the audio of other calls."""
-    # No text within a row looks like this: its quotes are escaped.
+    # No text within a row looks like these: its quotes are escaped.
     place = lines.find(f'"extension": {json.dumps(extension)}'.encode())
     if place < 0:
-        return None
+        alias = re.search(rb'"aliases": \[(?:"[0-9]+", )*' + re.escape(json.dumps(extension).encode()), lines)
+        if alias is None:
+            return None
+        place = alias.start()
     end = lines.find(b"\n", place)
     line = lines[lines.rfind(b"\n", 0, place) + 1 : end if end >= 0 else len(lines)]
     try:
-        return MailboxFacts(**json.loads(line.rstrip(b",")))
-    except (ValueError, TypeError):
+        return MailboxFacts.from_plain(json.loads(line.rstrip(b",")))
+    except (ValueError, TypeError, AttributeError):
         return None
 
 

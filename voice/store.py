@@ -21,12 +21,14 @@ from typing import IO, Any
 import redis
 from sqlalchemy import func, select
 from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import selectinload
 
 from app import create_app
 from app.config import Settings
 from app.extensions import db
-from app.models import Greeting, Mailbox
-from app.services import fields, greetings, messages, subscriptions, trimmed
+from app.models import Alias, Greeting, Mailbox
+from app.models.greeting import TEMPORARY
+from app.services import fields, greetings, mailboxes, messages, subscriptions, trimmed
 from app.services import spool as app_spool
 from app.storage import AudioSource
 from voice import spool, trimming
@@ -56,9 +58,8 @@ class Store:
         """The first of these extensions that has a living mailbox."""
         wanted = [name for name in dict.fromkeys(extensions) if fields.is_extension(name)]
         with self._app.app_context():
-            rows = db.session.scalars(select(Mailbox).where(Mailbox.live_extension.in_(wanted)))
-            found = {box.extension: box for box in rows}
-            return next((self._facts(found[name]) for name in wanted if name in found), None)
+            box = mailboxes.find(wanted)
+            return self._facts(box) if box else None
 
     def all_mailboxes(self) -> list[MailboxFacts] | None:
         """Every living mailbox, for the snapshot; None where nothing changed since the last time."""
@@ -66,11 +67,13 @@ class Store:
             seen = tuple(
                 # The number of values too: by a clock that was set back, a change is older than the newest.
                 tuple(db.session.execute(select(func.count(column), func.max(column))).one())
-                for column in (Mailbox.updated_at, Mailbox.deleted_at, Greeting.created_at)
+                for column in (Mailbox.updated_at, Mailbox.deleted_at, Greeting.created_at, Alias.created_at)
             )
             if seen == self._seen:
                 return None
-            rows = db.session.scalars(select(Mailbox).where(Mailbox.live_extension.is_not(None))).all()
+            living = select(Mailbox).where(Mailbox.live_extension.is_not(None))
+            together = selectinload(Mailbox.greetings), selectinload(Mailbox.aliases)
+            rows = db.session.scalars(living.options(*together)).all()
             facts = [self._facts(box) for box in rows]
             self._seen = seen
             self._tidy(facts)
@@ -233,9 +236,25 @@ class Store:
         return True
 
     def _facts(self, box: Mailbox) -> MailboxFacts:
-        greeting = next((item for item in box.greetings if item.kind == "unavailable"), None)
+        phone = self._settings.phone
+        temporary = next((item for item in box.greetings if item.kind == TEMPORARY), None)
         return MailboxFacts(
-            box.id, box.extension, box.name, box.language, box.timezone, self._cached(greeting) if greeting else None
+            id=box.id,
+            extension=box.extension,
+            name=box.name,
+            language=box.language,
+            timezone=box.timezone,
+            greetings={item.kind: path for item in box.greetings if (path := self._cached(item)) is not None},
+            temporary_ends_at=temporary.ends_at.isoformat() if temporary and temporary.ends_at else None,
+            aliases=tuple(alias.number for alias in box.aliases),
+            operator=phone.operator if box.operator is None else box.operator,
+            announcement_only=box.announcement_only,
+            trusts_own_phone=box.trusts_own_phone,
+            speaks_envelope=phone.speaks_envelope if box.speaks_envelope is None else box.speaks_envelope,
+            review=phone.review if box.review is None else box.review,
+            max_duration=box.max_duration,
+            silence_timeout=box.silence_timeout,
+            min_speech=box.min_speech,
         )
 
     def _cached(self, greeting: Greeting) -> str | None:
@@ -262,7 +281,7 @@ class Store:
 
     def _tidy(self, facts: Iterable[MailboxFacts]) -> None:
         """What is no mailbox's greeting any more leaves the cache."""
-        wanted = {item.greeting for item in facts}
+        wanted = {path for item in facts for path in item.greetings.values()}
         for path in self._cache.iterdir() if self._cache.is_dir() else ():
             with suppress(FileNotFoundError):
                 # A keeper beside this one may know a newer greeting.

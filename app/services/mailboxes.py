@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from sqlalchemy.orm import selectinload
 from app.database import writing
 from app.errors import Invalid, NotFound
 from app.extensions import db
-from app.models import Mailbox, Message
+from app.models import Alias, Mailbox, Message
 from app.models.base import database_now
 from app.models.message import NEW, SAVED
 from app.services import audit, fields, pins
@@ -72,6 +73,20 @@ def create(
         # Two people, one extension, the same moment.
         raise Invalid({"extension": TAKEN}) from None
     return box
+
+
+def find(numbers: Sequence[str]) -> Mailbox | None:
+    """The living mailbox that the first of these numbers leads to, as its extension or as an alias."""
+    wanted = [number for number in dict.fromkeys(numbers) if fields.is_extension(number)]
+    if not wanted:
+        return None
+    found = {
+        box.extension: box for box in db.session.scalars(select(Mailbox).where(Mailbox.live_extension.in_(wanted)))
+    }
+    leads = select(Alias.number, Mailbox).join(Mailbox, Mailbox.id == Alias.mailbox_id)
+    for number, box in db.session.execute(leads.where(Alias.number.in_(wanted), Mailbox.live_extension.is_not(None))):
+        found.setdefault(number, box)
+    return next((found[number] for number in wanted if number in found), None)
 
 
 def get(extension: str, *, locked: bool = False) -> Mailbox:

@@ -186,7 +186,7 @@ def test_the_greeting_speaks_the_mailboxs_language(
 
 def test_the_mailboxs_own_greeting_plays(tmp_path: Path, writer: SpoolWriter, speech: bytes) -> None:
     own = BUILT_IN / "fr" / "goodbye.wav"
-    mailbox = MailboxFacts("box-id", "1001", "Alice", "en", "UTC", greeting=str(own))
+    mailbox = MailboxFacts("box-id", "1001", "Alice", "en", "UTC", greetings={"unavailable": str(own)})
     stage = Stage(tmp_path, writer, mailbox, speech=speech, after_speech=(POUND,))
     stage.run()
     assert stage.stream.played[0] == g711.encode(wav.read_prompt(own), Law.PCMU)
@@ -198,7 +198,7 @@ def test_a_broken_greeting_gives_way_to_the_default(
 ) -> None:
     broken = tmp_path / "greeting.bin"
     broken.write_bytes(content)
-    mailbox = MailboxFacts("box-id", "1001", "Alice", "en", "UTC", greeting=str(broken))
+    mailbox = MailboxFacts("box-id", "1001", "Alice", "en", "UTC", greetings={"unavailable": str(broken)})
     stage = Stage(tmp_path / "spool", writer, mailbox, speech=speech, after_speech=(POUND,))
     stage.run()
     assert stage.heard()[0] == "greeting_default"

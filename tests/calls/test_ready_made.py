@@ -60,7 +60,7 @@ def test_a_mailbox_is_found_in_the_snapshot_and_no_name_is_taken_for_an_extensio
     hostile = '"extension": "1002", "extension": "1003"\n{"extension": "1002"}\u2028'
     boxes = [
         MailboxFacts("a", "1001", hostile, "en", "UTC"),
-        MailboxFacts("b", "1002", "Bob", "ja", "Asia/Tokyo", "/cache/greeting.wav"),
+        MailboxFacts("b", "1002", "Bob", "ja", "Asia/Tokyo", {"unavailable": "/cache/greeting.wav"}),
         *(MailboxFacts(str(number), str(number), f"Box {number}", "en", "UTC") for number in range(2000, 4000)),
     ]
     write_snapshot(path, boxes)
