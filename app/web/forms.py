@@ -80,6 +80,12 @@ class GreetingForm(Form):
     greeting = FileField("Sound file")
 
 
+class PromptForm(Form):
+    """A sound file for a prompt in one language."""
+
+    sound = FileField("Sound file")
+
+
 class DeleteMailboxForm(Form):
     """The extension again, so that nobody deletes by mistake."""
 

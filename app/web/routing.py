@@ -5,6 +5,8 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.routing import BaseConverter
 
+from app.config import LANGUAGES
+
 
 class ExtensionConverter(BaseConverter):
     """An extension: 1 to 20 digits, so that `settings` and `mailboxes` are never taken for one."""
@@ -18,6 +20,23 @@ class IdConverter(BaseConverter):
     regex = "[0-9a-fA-F-]{1,36}"
 
 
+class PromptConverter(BaseConverter):
+    """The name of a prompt."""
+
+    regex = "[a-z0-9_]{1,64}"
+
+
+class LanguageConverter(BaseConverter):
+    """The code of a language that prompts exist in."""
+
+    regex = "|".join(LANGUAGES)
+
+
 def init_app(app: Flask) -> None:
-    """Let routes say `<extension:…>` and `<id:…>`."""
-    app.url_map.converters |= {"extension": ExtensionConverter, "id": IdConverter}
+    """Let routes say `<extension:…>`, `<id:…>`, `<prompt:…>` and `<language:…>`."""
+    app.url_map.converters |= {
+        "extension": ExtensionConverter,
+        "id": IdConverter,
+        "prompt": PromptConverter,
+        "language": LanguageConverter,
+    }
