@@ -174,7 +174,9 @@ class TestList:
         assert self.names("fr", show="custom") == []
 
     def test_those_that_workers_complain_of(self, within: Flask) -> None:
-        assert self.names("en", Fault(NAME, "en", "missing", "pbx:5060"), show="faulty") == [NAME]
+        fault = Fault(NAME, "en", "missing", "pbx:5060")
+        assert self.names("en", fault, search="end of a call, where", show="faulty") == [NAME]
+        assert self.names("fr", fault, search="end of a call, where", show="faulty") == []
 
     def test_those_that_this_host_misses(self, within: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         prompts.catalogue()
