@@ -25,13 +25,17 @@ SAMPLES_A_MS = SAMPLE_RATE // 1000
 
 @dataclass(frozen=True)
 class CallFacts:
-    """What is known of a call when it arrives. reason: why it was diverted (busy, no-answer, ...), or empty."""
+    """What is known of a call when it arrives.
+
+    reason: why it was diverted (busy, no-answer, ...), or empty. address: the IP address that it came from.
+    """
 
     call_id: str
     caller_number: str
     caller_name: str
     extensions: tuple[str, ...]
     reason: str = ""
+    address: str = ""
 
 
 class Leg(Protocol):

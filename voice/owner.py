@@ -36,11 +36,15 @@ class Sound(StrEnum):
 
 
 class Forwarded(StrEnum):
-    """What came of forwarding. UNKNOWN: nobody has the extension. AWAY: the audio cannot be had now."""
+    """What came of forwarding.
+
+    UNKNOWN: nobody has the extension. REFUSED: the mailbox takes no messages. AWAY: the audio cannot be had now.
+    """
 
     DONE = "done"
     UNKNOWN = "unknown"
     FULL = "full"
+    REFUSED = "refused"
     AWAY = "away"
     GONE = "gone"
 
@@ -210,7 +214,7 @@ class OwnerRequests(Protocol):
         self, mailbox_id: str, kind: GreetingKind, recording: Path, days: int | None = None
     ) -> GreetingChange:
         """Make this recording (G.711 WAV on this host; the file stays the caller's) the greeting of this kind.
-        days: after how many a temporary one ends (at midnight there, in the mailbox's zone), None for not at all."""
+        days: after how many a temporary one ends (1: at the end of tomorrow in its zone), None for not at all."""
         ...
 
     def remove_greeting(self, mailbox_id: str, kind: GreetingKind) -> bool:

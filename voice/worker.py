@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -158,6 +159,7 @@ class VoiceWorker:
         """Runs in the SIP thread: everything that may wait happens in the call's own thread."""
         trusted = self._phone.gate.trusts(leg.source[0])
         facts = router.route(InviteFacts.of(leg.request), leg.call_id, trusted, self._route)
+        facts = replace(facts, address=leg.source[0])
         call = Call(leg, facts, self._writer)
         leg.on_event = weakly(call.post)
         thread = threading.Thread(target=self._run, args=(leg, call), name=f"call {facts.call_id[:12]}", daemon=True)

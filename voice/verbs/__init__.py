@@ -1,8 +1,9 @@
 """What a call can be told to do, a file a verb: a frozen dataclass and its run(call)."""
 
 from voice.verbs.gather import Gather, Gathered
+from voice.verbs.listen import Listen, Listened
 from voice.verbs.play import Play
 from voice.verbs.record import Record, Recorded
 from voice.verbs.say import Say
 
-__all__ = ["Gather", "Gathered", "Play", "Record", "Recorded", "Say"]
+__all__ = ["Gather", "Gathered", "Listen", "Listened", "Play", "Record", "Recorded", "Say"]

@@ -53,6 +53,15 @@ class Gather:
         return Gathered()
 
     def _listen(self, call: Call) -> Gathered:
+        if not self.spoken:
+            return self._take(call)
+        call.hear_speech(True)
+        try:
+            return self._take(call)
+        finally:
+            call.hear_speech(False)
+
+    def _take(self, call: Call) -> Gathered:
         digits = ""
         while len(digits) < self.most:
             key = self._key(call, self.between if digits else self.first_timeout)

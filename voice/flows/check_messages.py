@@ -1,0 +1,92 @@
+"""An owner calls the mailbox: log-in, what there is, and the main menu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from voice.call import CLOSING, LOGGING_IN, RETRIEVING, RINGING, Call
+from voice.errors import CallEnded, KeeperAway
+from voice.flows.change_pin import change_pin
+from voice.flows.delete_saved import delete_saved
+from voice.flows.keys import MAIN, Do, without
+from voice.flows.leave_message import LAST_SOUND_SAMPLES, Outcome
+from voice.flows.log_in import log_in
+from voice.flows.operator import connect_operator
+from voice.flows.play_messages import play_messages
+from voice.flows.record_greetings import record_greetings
+from voice.flows.talk import Desk, NobodyThere, Talk
+from voice.flows.visit import Visit
+from voice.mailbox import MailboxFacts
+from voice.owner import Messages
+from voice.verbs import Play
+
+
+def check_messages(call: Call, desk: Desk, mailbox: MailboxFacts | None = None, own_phone: bool = False) -> Outcome:
+    """From the answer to the end of an owner's call.
+
+    mailbox: the one that is meant, whose PIN alone is asked for; None asks for its number too. own_phone: the PBX
+    vouches that its phone calls.
+    """
+    if call.state == RINGING:
+        call.answer()
+    talk = Talk(call, desk, mailbox.language if mailbox else desk.language)
+    talk.say("welcome")
+    ended_by = _visits(talk, mailbox.extension if mailbox else "", own_phone)
+    call.enter(CLOSING)
+    with suppress(CallEnded):
+        # The BYE overtakes what a phone still holds in its jitter buffer: let the last sound be heard.
+        Play(call.law.silence(LAST_SOUND_SAMPLES)).run(call)
+        call.hangup()
+    return Outcome(ended_by)
+
+
+def _visits(talk: Talk, extension: str, own_phone: bool) -> str:
+    """One mailbox after another; how it ended."""
+    try:
+        while True:
+            talk.call.enter(LOGGING_IN)
+            opened = log_in(talk, extension, own_phone)
+            if opened is None:
+                return "wrong PIN"
+            talk.speak(opened.language)
+            talk.call.enter(RETRIEVING)
+            if main_menu(Visit(talk, opened)) is Do.END:
+                talk.tell("goodbye")
+                return "key"
+            talk.say("logged_out")
+            extension, own_phone = "", False
+    except NobodyThere:
+        talk.tell("no_key_goodbye")
+        return "no key"
+    except KeeperAway:
+        talk.tell("unavailable_now", "goodbye")
+        return "unavailable"
+
+
+def main_menu(visit: Visit) -> Do:
+    """What there is, and what is to be done, until the owner ends it: END or LOG_OUT."""
+    talk, news = visit.talk, visit.summary()
+    while True:
+        hidden = {Do.OPERATOR: not visit.opened.operator, Do.DELETED: not visit.deleted}
+        does = talk.choose(without(MAIN, *(does for does in hidden if hidden[does])), *news)
+        if does in (Do.END, Do.LOG_OUT):
+            return does
+        try:
+            _do(visit, does)
+            news = visit.arrivals()
+        except KeeperAway:
+            news = ["unavailable_now"]
+
+
+def _do(visit: Visit, does: Do) -> None:
+    actions: dict[Do, Callable[[], object]] = {
+        Do.NEW: lambda: play_messages(visit, Messages.NEW),
+        Do.SAVED: lambda: play_messages(visit, Messages.SAVED),
+        Do.DELETED: lambda: play_messages(visit, None),
+        Do.DELETE_SAVED: lambda: delete_saved(visit),
+        Do.CHANGE_PIN: lambda: change_pin(visit),
+        Do.GREETINGS: lambda: record_greetings(visit),
+        Do.OPERATOR: lambda: connect_operator(visit),
+    }
+    actions[does]()
