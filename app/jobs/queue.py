@@ -108,6 +108,19 @@ def enqueue_delivery(delivery: Delivery) -> bool:
     return True
 
 
+def publish(channel: str, text: str) -> bool:
+    """Say something on a channel of Redis; False where it is away, or was a moment ago."""
+    if _outage.pausing():
+        return False
+    try:
+        _connection().publish(channel, text)
+    except redis.RedisError as error:
+        _outage.began(error)
+        return False
+    _outage.ended()
+    return True
+
+
 def enqueue_voice(name: str, *args: Any) -> str:
     """Ask the voice side of this host for a job of voice/jobs.py; the job's id. Unavailable where Redis is away."""
     settings: Settings = current_app.extensions["settings"]

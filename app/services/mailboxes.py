@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.exc import IntegrityError
@@ -16,8 +17,9 @@ from app.extensions import db
 from app.models import Alias, Mailbox, Message
 from app.models.base import database_now
 from app.models.message import NEW, SAVED
-from app.services import audit, fields, pins
+from app.services import audit, events, fields, mailbox_options, pins
 from app.services.context import settings
+from app.services.mailbox_options import Options
 
 TAKEN = "A mailbox with this extension exists already."
 IS_PIN = "This is the mailbox's PIN, which must not be its extension; reset the PIN first."
@@ -53,12 +55,15 @@ def create(
     email: str = "",
     language: str = "",
     timezone: str = "",
+    options: Options | None = None,
     actor: str,
 ) -> Mailbox:
     """A new mailbox; language and zone are those of the settings unless given. Invalid."""
+    options = options or Options()
     with fields.checked() as form:
         extension = form.check("extension", fields.extension, extension) or ""
-        values = _details(form, name, email, language, timezone)
+        values = _details(form, name, email, language, timezone) | mailbox_options.checked(form, options)
+        aliases = mailbox_options.checked_aliases(form, options, extension)
         form.say("pin", pins.problem_of(pin, extension))
         if extension and _living(extension) is not None:
             form.say("extension", TAKEN)
@@ -68,6 +73,7 @@ def create(
         with writing():
             db.session.add(box)
             db.session.flush()
+            mailbox_options.set_numbers(box, aliases)
             audit.record(actor, "mailbox.create", box.id, extension)
     except IntegrityError:
         # Two people, one extension, the same moment.
@@ -98,15 +104,27 @@ def get(extension: str, *, locked: bool = False) -> Mailbox:
 
 
 def update(
-    extension: str, *, name: str, email: str, language: str, timezone: str, new_extension: str | None = None, actor: str
+    extension: str,
+    *,
+    name: str,
+    email: str,
+    language: str,
+    timezone: str,
+    new_extension: str | None = None,
+    options: Options | None = None,
+    actor: str,
 ) -> Mailbox:
-    """Change what people see of a mailbox, and its extension where one is given; Invalid, NotFound."""
+    """Change a mailbox; its extension and what it does on the phone where those are given. Invalid, NotFound."""
+    aliases: list[str] | None = None
     pin_hash = get(extension).pin_hash
     with fields.checked() as form:
         wanted = form.check("extension", fields.extension, extension if new_extension is None else new_extension)
         if wanted not in (None, extension) and pins.verify(pin_hash, wanted):
             form.say("extension", IS_PIN)
         values = _details(form, name, email, language, timezone)
+        if options is not None:
+            values |= mailbox_options.checked(form, options)
+            aliases = mailbox_options.checked_aliases(form, options, wanted or "")
     try:
         with writing():
             box = get(extension, locked=True)
@@ -116,6 +134,7 @@ def update(
                 setattr(box, key, value)
             box.extension = box.live_extension = wanted
             db.session.flush()
+            mailbox_options.set_numbers(box, aliases)
             audit.record(actor, "mailbox.update", box.id, wanted)
     except IntegrityError:
         raise Invalid({"extension": TAKEN}) from None
@@ -131,6 +150,7 @@ def reset_pin(extension: str, pin: str, *, actor: str) -> None:
     with writing():
         box = get(extension, locked=True)
         box.pin_hash = pin_hash
+        events.record(events.PIN_CHANGED, box.id)
         audit.record(actor, "mailbox.reset_pin", box.id, extension)
 
 
@@ -146,6 +166,7 @@ def delete(extension: str, *, confirm: str, actor: str) -> None:
         box = get(extension, locked=True)
         # The database's clock, as all that the sweep goes by.
         box.live_extension, box.deleted_at = None, db.session.scalar(select(database_now()))
+        mailbox_options.free_numbers(box.id)
         audit.record(actor, "mailbox.delete", box.id, extension)
 
 
@@ -206,7 +227,7 @@ def _matches(search: str) -> list[ColumnElement[bool]]:
     ]
 
 
-def _details(form: fields.Fields, name: str, email: str, language: str, timezone: str) -> dict[str, str]:
+def _details(form: fields.Fields, name: str, email: str, language: str, timezone: str) -> dict[str, Any]:
     return {
         "name": form.check("name", fields.name, name),
         "email": form.check("email", fields.email, email),

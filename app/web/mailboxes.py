@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, current_app, render_template, request, url_for
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
@@ -138,7 +140,7 @@ def delete(extension: str) -> AnyResponse:
     return htmx.go(url_for("mailboxes.index"))
 
 
-def _details(form: MailboxDetailsForm) -> dict[str, str]:
+def _details(form: MailboxDetailsForm) -> dict[str, Any]:
     return {name: form.text(name) for name in ("name", "email", "language", "timezone")}
 
 

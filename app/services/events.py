@@ -1,0 +1,31 @@
+"""What happened in mailboxes: a row in the commit that changes them, for deliveries."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from app.extensions import db
+from app.models import Event
+from app.models.base import database_now
+
+MESSAGE_CREATED, MESSAGE_READ, MESSAGE_UNREAD = "message.created", "message.read", "message.unread"
+MESSAGE_DELETED, MESSAGE_RESTORED, MESSAGE_PURGED = "message.deleted", "message.restored", "message.purged"
+MESSAGE_FORWARDED = "message.forwarded"
+PIN_CHANGED, GREETING_CHANGED = "pin.changed", "greeting.changed"
+MAILBOX_LOCKED, MAILBOX_UNLOCKED = "mailbox.locked", "mailbox.unlocked"
+MAILBOX_NEARLY_FULL, MAILBOX_FULL = "mailbox.nearly_full", "mailbox.full"
+
+
+def record(event: str, mailbox_id: str, message_id: str | None = None, **data: Any) -> None:
+    """Add an event to the transaction that is open. data: what JSON can carry, no secret, nothing of the caller."""
+    db.session.add(
+        Event(
+            event=event,
+            mailbox_id=mailbox_id,
+            message_id=message_id,
+            data=json.dumps(data),
+            # Not this host's clock: events of several hosts are read in the order of their times.
+            created_at=database_now(),
+        )
+    )

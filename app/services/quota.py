@@ -1,0 +1,86 @@
+"""How full a mailbox is: its messages and their seconds, against its own limits or those of the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from app.config import LimitSettings
+from app.extensions import db
+from app.models import Mailbox, Message
+from app.models.message import NEW, SAVED
+from app.services import events
+from app.services.context import settings
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What is in a mailbox and what may be. messages, seconds: without the trash; a limit of 0 is none."""
+
+    messages: int
+    seconds: float
+    max_messages: int
+    max_seconds: int
+    warn_percent: int = 100
+
+    @property
+    def full(self) -> bool:
+        """Whether the mailbox takes no more messages."""
+        return self._reached(100)
+
+    @property
+    def nearly_full(self) -> bool:
+        """Whether its owner is to be warned; also where it is full."""
+        return self._reached(self.warn_percent)
+
+    def _reached(self, percent: int) -> bool:
+        return any(
+            limit and used * 100 >= limit * percent
+            for used, limit in ((self.messages, self.max_messages), (self.seconds, self.max_seconds))
+        )
+
+
+def of(box: Mailbox) -> Quota:
+    """How full this mailbox is; asks nothing of the database where it has no limits."""
+    limits = _limits(box.max_messages, box.max_seconds, settings().limits)
+    return _used(box.id, *limits) if any(limits) else Quota(0, 0.0, 0, 0)
+
+
+def warn(mailbox_id: str, added_seconds: float) -> None:
+    """Record that a mailbox became nearly full, or full, by a message of so many seconds, in the open transaction.
+
+    The mailbox's row is locked (touch()), so each of the two is said once each time that it happens.
+    """
+    own = db.session.execute(select(Mailbox.max_messages, Mailbox.max_seconds).where(Mailbox.id == mailbox_id)).one()
+    limits = _limits(*own, settings().limits)
+    if not any(limits):
+        return
+    now = _used(mailbox_id, *limits)
+    before = Quota(now.messages - 1, now.seconds - added_seconds, *limits, now.warn_percent)
+    facts: dict[str, Any] = {"messages": now.messages, "seconds": round(now.seconds)}
+    facts["limits"] = {"messages": now.max_messages, "seconds": now.max_seconds}
+    if now.full and not before.full:
+        events.record(events.MAILBOX_FULL, mailbox_id, **facts)
+    elif now.nearly_full and not before.nearly_full:
+        events.record(events.MAILBOX_NEARLY_FULL, mailbox_id, **facts)
+
+
+def _limits(max_messages: int | None, max_seconds: int | None, general: LimitSettings) -> tuple[int, int]:
+    return (
+        general.max_messages if max_messages is None else max_messages,
+        general.max_seconds if max_seconds is None else max_seconds,
+    )
+
+
+def _used(mailbox_id: str, max_messages: int, max_seconds: int) -> Quota:
+    count, seconds = db.session.execute(
+        select(func.count(), func.sum(Message.duration)).where(
+            Message.mailbox_id == mailbox_id,
+            Message.state.in_((NEW, SAVED)),
+            Message.deleted_at.is_(None),
+            Message.purged_at.is_(None),
+        )
+    ).one()
+    return Quota(count, float(seconds or 0), max_messages, max_seconds, settings().limits.warn_percent)
