@@ -33,7 +33,8 @@ class Sidecar:
     """What is known of a take: whose, from whom, when (ISO 8601, UTC), and once it ended, how.
 
     duration, speech: seconds. size: bytes of the WAV file. law: pcmu or pcma. trimmed: the file is to be cut to its
-    size where it is longer (voice/trimming.py).
+    size where it is longer (voice/trimming.py). again: the recording is the one beside it, where there is one
+    (voice/retakes.py).
     """
 
     id: str
@@ -52,6 +53,7 @@ class Sidecar:
     urgent: bool = False
     ended_by: str = ""
     trimmed: bool = False
+    again: bool = False
     version: int = VERSION
 
     @classmethod
@@ -105,13 +107,13 @@ class SpoolEntry:
         sha256: str = "",
         urgent: bool = False,
         trimmed: bool = False,
+        again: bool = False,
     ) -> Sidecar:
         """Replace the sidecar by its final one; the WAV file must be whole and fsynced already.
 
         Without sha256 whoever makes the message computes it: a hash is nothing for the process that paces media.
         """
-        final = replace(
-            self.sidecar,
+        return self.change(
             state=state,
             duration=round(duration, 3),
             speech=round(speech, 2),
@@ -120,7 +122,12 @@ class SpoolEntry:
             ended_by=ended_by,
             urgent=urgent,
             trimmed=trimmed,
+            again=again,
         )
+
+    def change(self, **facts: Any) -> Sidecar:
+        """Replace the sidecar by one with these facts in place of its own, at one moment; SpoolError."""
+        final = replace(self.sidecar, **facts)
         try:
             descriptor = _write(self.folder, final)
         except OSError as error:

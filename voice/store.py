@@ -31,7 +31,7 @@ from app.models.greeting import TEMPORARY
 from app.services import fields, greetings, mailboxes, messages, subscriptions, trimmed
 from app.services import spool as app_spool
 from app.storage import AudioSource
-from voice import spool, trimming
+from voice import retakes, spool, trimming
 from voice.errors import SpoolError
 from voice.mailbox import MailboxFacts, MessageCounts
 from voice.media import wav
@@ -102,6 +102,8 @@ class Store:
             raise SpoolError(f"the sidecar of {sidecar.id} says no time") from None
         path = self._settings.spool_dir / f"{sidecar.id}.wav"
         try:
+            if sidecar.again:
+                retakes.settle(path)
             if sidecar.trimmed:
                 trimming.settle(path, sidecar.size)
             sha256 = sidecar.sha256 or wav.sha256_of(path)
@@ -209,6 +211,9 @@ class Store:
     def _finish(self, entry: spool.SpoolEntry) -> bool:
         """Complete what a crash interrupted; False where there is nothing to keep."""
         if entry.sidecar.state != spool.RECORDING:
+            if not entry.sidecar.again:
+                # An attempt that its caller never came to the end of: the one before it is the take.
+                retakes.forget(entry.wav)
             return True
         # It was not cut yet: it is whole.
         trimming.forget_tail(entry.wav)

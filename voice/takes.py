@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from voice import spool, trimming
+from voice import retakes, spool, trimming
 from voice.call import Call
 from voice.mailbox import MailboxFacts
 from voice.media import SAMPLE_RATE
@@ -42,10 +42,15 @@ class TakeRules:
 
 
 class Take:
-    """One take of one call."""
+    """One take of one call.
+
+    finish() makes it a message. Where its caller may still change it: hold(), then retake() and mark_urgent() as often
+    as he likes, then keep(). From hold() on it is safe: if nothing follows any more, it becomes a message as it is.
+    """
 
     def __init__(self, entry: spool.SpoolEntry, rules: TakeRules, committer: Committer) -> None:
         self._entry, self._rules, self._committer = entry, rules, committer
+        self._held: Recorded | None = None
         self.dropped = False
 
     @property
@@ -56,36 +61,111 @@ class Take:
     def path(self) -> Path:
         return self._entry.wav
 
+    @property
+    def retake_path(self) -> Path:
+        """Where the caller's next attempt is recorded; there is nothing yet. SpoolError, OSError."""
+        self._settle()
+        retakes.forget(self.path)
+        return retakes.path_of(self.path)
+
+    @property
+    def urgent(self) -> bool:
+        return self._entry.sidecar.urgent
+
+    @property
+    def owed(self) -> bool:
+        """It is held, and nobody has asked for its message yet."""
+        return self._held is not None
+
+    def says_enough(self, recorded: Recorded) -> bool:
+        """Whether there is enough speech in it for a message."""
+        result = recorded.result
+        return result.heard.speech >= self._rules.min_speech and result.duration >= self._rules.min_duration
+
     def finish(self, recorded: Recorded) -> bool:
         """Make the take safe, then a message; True where it is one, False where nothing was said.
 
         The commit may take up to 2 s and may fail: from the sidecar on, the take is safe.
         """
-        result = recorded.result
-        kept = result.heard.speech >= self._rules.min_speech and result.duration >= self._rules.min_duration
-        if result.frames == 0:
+        if recorded.result.frames == 0:
             self._entry.drop()
             self.dropped = True
             return False
-        samples = self._keep_tail(recorded) if kept else None
-        size = result.size if samples is None else HEADER_SIZE + samples
+        kept = self.says_enough(recorded)
+        self._complete(recorded, kept=kept)
+        return kept
+
+    def hold(self, recorded: Recorded) -> None:
+        """Make a take that says enough safe, but no message yet; SpoolError."""
         self._entry.finish(
-            spool.COMPLETE if kept else spool.DISCARDED,
-            duration=result.duration if samples is None else samples / SAMPLE_RATE,
-            speech=result.heard.speech,
-            size=size,
-            trimmed=samples is not None,
+            spool.COMPLETE,
+            duration=recorded.result.duration,
+            speech=recorded.result.heard.speech,
+            size=recorded.result.size,
             ended_by=recorded.ended_by,
         )
+        self._held = recorded
+
+    def retake(self, recorded: Recorded) -> bool:
+        """Put what was recorded at retake_path in place of the take; False where nothing was said: the take stays.
+
+        SpoolError, OSError: one of both is the take, whole.
+        """
+        if not self.says_enough(recorded):
+            retakes.forget(self.path)
+            return False
+        result = recorded.result
+        # The one moment at which the new recording is the take, and the old one is not.
+        self._entry.change(
+            duration=round(result.duration, 3),
+            speech=round(result.heard.speech, 2),
+            size=result.size,
+            ended_by=recorded.ended_by,
+            again=True,
+        )
+        self._held = recorded
+        self._settle()
+        return True
+
+    def mark_urgent(self, urgent: bool) -> None:
+        """Let the message be urgent, or not; SpoolError."""
+        self._entry.change(urgent=urgent)
+
+    def keep(self) -> None:
+        """The held take becomes a message, as finish() does it; harmless where it is one."""
+        if self._held is not None:
+            self._settle()
+            self._complete(self._held, kept=True)
+            self._held = None
+
+    def _settle(self) -> None:
+        """What was recorded anew is in its place from here on."""
+        if self._entry.sidecar.again:
+            retakes.settle(self.path)
+            self._entry.change(again=False)
+
+    def _complete(self, recorded: Recorded, *, kept: bool) -> None:
+        result = recorded.result
+        samples = self._keep_tail(recorded) if kept else None
+        size = result.size if samples is None else HEADER_SIZE + samples
+        if samples is not None or self._entry.sidecar.state == spool.RECORDING:
+            self._entry.finish(
+                spool.COMPLETE if kept else spool.DISCARDED,
+                duration=result.duration if samples is None else samples / SAMPLE_RATE,
+                speech=result.heard.speech,
+                size=size,
+                trimmed=samples is not None,
+                ended_by=recorded.ended_by,
+                urgent=self.urgent,
+            )
         try:
             if samples is not None:
                 trimming.cut(self.path, size)
         except OSError as error:
             # The take is safe, and the reconciler cuts it.
             log.error("take=%s cannot be cut: %s", self.id, error)
-            return kept
+            return
         self._committer.save(self.id)
-        return kept
 
     def _keep_tail(self, recorded: Recorded) -> int | None:
         """Keep what is to be cut off; samples of the message, or None where it is all of the recording."""
@@ -113,7 +193,7 @@ class Takes:
     def begin(self, call: Call, mailbox: MailboxFacts) -> Iterator[Take]:
         """Own a new take while the block runs; SpoolError where the spool cannot be written.
 
-        A take that the block did not finish is adopted at once where it has audio, as after a crash.
+        A take that the block did not finish, or held and did not keep, is adopted at once, as after a crash.
         """
         entry = spool.SpoolEntry.begin(
             self._folder,
@@ -125,7 +205,8 @@ class Takes:
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             law=call.law.name.lower(),
         )
-        take = Take(entry, self._rules, self._committer)
+        rules = self._rules if mailbox.min_speech is None else replace(self._rules, min_speech=mailbox.min_speech)
+        take = Take(entry, rules, self._committer)
         try:
             yield take
         finally:
@@ -138,5 +219,5 @@ class Takes:
             entry.drop()
             unfinished = False
         entry.close()
-        if unfinished:
+        if unfinished or take.owed:
             self._committer.adopt(take.id)

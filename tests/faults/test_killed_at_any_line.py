@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -22,6 +17,7 @@ from app.jobs import run
 from app.models import Delivery, Mailbox, Message
 from app.services import messages, outbox, purge
 from app.storage import message_key, open_store
+from tests import killing
 from tests.jobs.owed import CONTENT, lapse, make_due, message_of, owe, row, settings_of, tune
 
 TRACED = tuple(
@@ -45,30 +41,7 @@ def killed_at(line: int, act: Callable[[], object]) -> bool:
     db.session.remove()
     # A connection of SQLite must not cross a fork.
     db.engine.dispose()
-    child = os.fork()
-    if child == 0:
-        try:
-            sys.settrace(_killer(line))
-            act()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WIFSIGNALED(status)
-
-
-def _killer(line: int) -> Callable[[FrameType, str, Any], Any]:
-    passed = count(1)
-
-    def in_ours(frame: FrameType, event: str, argument: Any) -> Any:
-        if event == "line" and next(passed) == line:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return in_ours
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        return in_ours if frame.f_code.co_filename in TRACED else None
-
-    return trace
+    return killing.killed_at(line, act, TRACED)
 
 
 def lines() -> range:
