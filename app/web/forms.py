@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
-from wtforms import Field, HiddenField, PasswordField, RadioField, SelectField, StringField
+from wtforms import Field, HiddenField, PasswordField, RadioField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, EqualTo
 
-from app.config import LANGUAGES
 from app.errors import Invalid
 from app.models.user import ADMIN, STAFF
-from app.web.words import language_name
 
-LANGUAGE_CHOICES = [SelectChoice(code, language_name(code)) for code in LANGUAGES]
 ROLE_CHOICES = [SelectChoice(STAFF, "Staff: all mailboxes"), SelectChoice(ADMIN, "Admin: everything")]
 
 
-def _required(sentence: str) -> DataRequired:
+def required(sentence: str) -> DataRequired:
     return DataRequired(message=sentence)
 
 
@@ -46,26 +41,9 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
 class LoginForm(Form):
     """Name and password."""
 
-    name = StringField("User name", [_required("Type your user name.")])
-    password = PasswordField("Password", [_required("Type your password.")])
+    name = StringField("User name", [required("Type your user name.")])
+    password = PasswordField("Password", [required("Type your password.")])
     next = HiddenField()
-
-
-class MailboxDetailsForm(Form):
-    """What can be changed of a mailbox."""
-
-    extension = StringField("Extension", [_required("Type the extension, such as 1001.")])
-    name = StringField("Name")
-    email = StringField("E-mail")
-    language = SelectField("Language of prompts", choices=LANGUAGE_CHOICES)
-    timezone = StringField("Time zone")
-
-
-class NewMailboxForm(MailboxDetailsForm):
-    """A mailbox from the start: without a PIN, one is made."""
-
-    pin = StringField("PIN")
-    greeting = FileField("Greeting")
 
 
 class PinForm(Form):
@@ -89,39 +67,33 @@ class PromptForm(Form):
 class DeleteMailboxForm(Form):
     """The extension again, so that nobody deletes by mistake."""
 
-    confirm = StringField("Extension", [_required("Type the extension of this mailbox.")])
+    confirm = StringField("Extension", [required("Type the extension of this mailbox.")])
 
 
 class NewUserForm(Form):
     """A person."""
 
-    name = StringField("User name", [_required("Type a user name.")])
-    password = PasswordField("Password", [_required("Type a password.")])
+    name = StringField("User name", [required("Type a user name.")])
+    password = PasswordField("Password", [required("Type a password.")])
     role = RadioField("Role", choices=ROLE_CHOICES, default=STAFF)
 
 
 class SetPasswordForm(Form):
     """Another person's password."""
 
-    password = PasswordField("New password", [_required("Type the new password.")])
+    password = PasswordField("New password", [required("Type the new password.")])
 
 
 class OwnPasswordForm(Form):
     """One's own password."""
 
-    current = PasswordField("Present password", [_required("Type your present password.")])
-    password = PasswordField("New password", [_required("Type the new password.")])
+    current = PasswordField("Present password", [required("Type your present password.")])
+    password = PasswordField("New password", [required("Type the new password.")])
     again = PasswordField("New password again", [EqualTo("password", message="The two passwords differ.")])
 
 
 class NewTokenForm(Form):
     """A program's token."""
 
-    name = StringField("Name", [_required("Type a name, such as the program that uses it.")])
+    name = StringField("Name", [required("Type a name, such as the program that uses it.")])
     extension = StringField("Mailbox")
-
-
-@cache
-def timezones() -> list[str]:
-    """Names of time zones to choose from."""
-    return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))

@@ -14,7 +14,8 @@ from app.models import Mailbox
 from app.services import greetings, mailboxes, pins
 from app.web import htmx, notices
 from app.web.access import actor, login_required
-from app.web.forms import DeleteMailboxForm, MailboxDetailsForm, NewMailboxForm, PinForm, timezones
+from app.web.forms import DeleteMailboxForm, PinForm
+from app.web.mailbox_forms import MailboxDetailsForm, NewMailboxForm, placeholders, timezones
 from app.web.words import fingerprint
 
 blueprint = Blueprint("mailboxes", __name__, url_prefix="/console/voicemail")
@@ -55,7 +56,7 @@ def create() -> AnyResponse:
     extension, typed = form.text("extension").strip(), form.text("pin").strip()
     pin = typed or pins.generate(extension)
     try:
-        mailbox = mailboxes.create(extension, pin=pin, **_details(form), actor=actor())
+        mailbox = mailboxes.create(extension, pin=pin, **_details(form), options=form.options(), actor=actor())
     except Invalid as error:
         form.refuse(error)
         return _new_page(form, 422)
@@ -71,7 +72,7 @@ def create() -> AnyResponse:
 def edit(extension: str) -> AnyResponse:
     """The form of a mailbox."""
     mailbox = mailboxes.get(extension)
-    return _edit_page(mailbox, MailboxDetailsForm(obj=mailbox), 200)
+    return _edit_page(mailbox, MailboxDetailsForm.of(mailbox), 200)
 
 
 @blueprint.post("/mailboxes/<extension:extension>")
@@ -82,7 +83,13 @@ def update(extension: str) -> AnyResponse:
     if not form.validate_on_submit():
         return _edit_page(mailbox, form, 422)
     try:
-        mailbox = mailboxes.update(extension, new_extension=form.text("extension"), **_details(form), actor=actor())
+        mailbox = mailboxes.update(
+            extension,
+            new_extension=form.text("extension"),
+            **_details(form),
+            options=form.options(),
+            actor=actor(),
+        )
     except Invalid as error:
         form.refuse(error)
         return _edit_page(mailboxes.get(extension), form, 422)
@@ -155,13 +162,15 @@ def _take_greeting(extension: str, upload: FileStorage | None) -> None:
 
 
 def _new_page(form: NewMailboxForm, status: int) -> Response:
-    return _form_page("mailboxes/new.html", "mailboxes/_new_form.html", form, status, timezones=timezones())
+    return _form_page("mailboxes/new.html", "mailboxes/_new_form.html", form, status, **_choices())
 
 
 def _edit_page(mailbox: Mailbox, form: MailboxDetailsForm, status: int) -> Response:
-    return _form_page(
-        "mailboxes/edit.html", "mailboxes/_edit_form.html", form, status, mailbox=mailbox, timezones=timezones()
-    )
+    return _form_page("mailboxes/edit.html", "mailboxes/_edit_form.html", form, status, mailbox=mailbox, **_choices())
+
+
+def _choices() -> dict[str, Any]:
+    return {"timezones": timezones(), "placeholders": placeholders()}
 
 
 def _pin_page(mailbox: Mailbox, form: PinForm, status: int) -> Response:

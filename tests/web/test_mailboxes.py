@@ -6,13 +6,15 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from flask import Flask
 
 from app.errors import NotFound
 from app.services import greetings, mailboxes, pins
-from tests.web.browser import HTMX, Browser
+from app.services.mailbox_options import Options
+from tests.web.browser import HTMX, Browser, form_of
 
 LIST = "/console/voicemail"
 NEW = f"{LIST}/mailboxes/new"
@@ -233,6 +235,95 @@ class TestEdit:
         assert answer.status_code == 422
         assert "must not be its extension" in answer.text
         assert browser.submit(f"{url}/edit", url, {"extension": "902818"}).status_code == 303
+
+
+class TestOptions:
+    """What a mailbox does on the phone, and its limits."""
+
+    URL = f"{LIST}/mailboxes/1001"
+    TYPED = MappingProxyType(
+        {
+            "aliases": "2001, 2002",
+            "operator": "100",
+            "announcement_only": "y",
+            "trusts_own_phone": "y",
+            "speaks_envelope": "no",
+            "review": "yes",
+            "max_messages": "50",
+            "max_seconds": "3600",
+            "max_duration": "90",
+            "silence_timeout": "2.5",
+            "min_speech": "1",
+        }
+    )
+    MEANT = Options("2001 2002", "100", True, True, False, True, "50", "3600", "90", "2.5", "1")
+
+    def options(self, app: Flask, extension: str = "1001") -> Options:
+        with app.app_context():
+            return Options.of(mailboxes.get(extension))
+
+    def test_of_a_new_mailbox(self, app: Flask, browser: Browser) -> None:
+        answer = browser.submit(NEW, CREATE, {"extension": "1001", "pin": "483920", **self.TYPED})
+        assert answer.status_code == 303
+        assert self.options(app) == self.MEANT
+
+    def test_they_are_shown_changed_and_given_back_to_the_settings(
+        self, app: Flask, browser: Browser, mailbox: str
+    ) -> None:
+        assert browser.submit(f"{self.URL}/edit", self.URL, dict(self.TYPED)).status_code == 303
+        assert self.options(app) == self.MEANT
+        # A form that is sent as it is shown changes nothing.
+        assert browser.submit(f"{self.URL}/edit", self.URL).status_code == 303
+        assert self.options(app) == self.MEANT
+        form = form_of(browser.get(f"{self.URL}/edit"), self.URL).values
+        details = {name: value for name, value in form.items() if name not in self.TYPED}
+        assert browser.client.post(self.URL, data=details | {"operator": ""}).status_code == 303
+        assert self.options(app) == Options()
+
+    def test_a_program_that_knows_of_none_leaves_them(self, app: Flask, browser: Browser, mailbox: str) -> None:
+        browser.submit(f"{self.URL}/edit", self.URL, dict(self.TYPED))
+        form = form_of(browser.get(f"{self.URL}/edit"), self.URL).values
+        details = {name: value for name, value in form.items() if name not in self.TYPED}
+        assert browser.client.post(self.URL, data=details).status_code == 303
+        assert self.options(app) == self.MEANT
+
+    def test_empty_fields_show_the_settings(self, browser: Browser, mailbox: str) -> None:
+        text = browser.get(f"{self.URL}/edit").text
+        for name, general in (("max_duration", "120"), ("max_messages", "any number"), ("operator", "none")):
+            assert re.search(rf'<input id="{name}"[^>]*placeholder="{general}"', text)
+        assert "As in the settings (yes)" in text
+
+    @pytest.mark.parametrize(
+        ("field", "value", "sentence"),
+        [
+            ("aliases", "20a1", "1 to 20 digits"),
+            ("aliases", MARKUP, "1 to 20 digits"),
+            ("operator", "sip:x@y", "number to dial"),
+            ("max_messages", "-1", "a whole number"),
+            ("max_messages", "1.5", "a whole number"),
+            ("max_seconds", "lots", "a whole number"),
+            ("max_duration", "1e9", "from 1 to 3,600"),
+            ("silence_timeout", "0", "from 0.5 to 60"),
+            ("min_speech", "NaN", "from 0 to 60"),
+        ],
+    )
+    @pytest.mark.parametrize(("page", "action"), [(NEW, CREATE), (f"{URL}/edit", URL)])
+    def test_wrong_input_is_told_beside_its_field(
+        self, browser: Browser, mailbox: str, page: str, action: str, field: str, value: str, sentence: str
+    ) -> None:
+        extension = "1002" if action == CREATE else mailbox
+        answer = browser.submit(page, action, {"extension": extension, field: value})
+        assert answer.status_code == 422
+        error = re.search(rf'id="{field}-error">([^<]+)<', answer.text)
+        assert error
+        assert sentence in error[1]
+        assert MARKUP not in answer.text
+
+    def test_a_number_of_another_mailbox(self, app: Flask, browser: Browser, mailbox: str) -> None:
+        make(app, "1099")
+        answer = browser.submit(f"{self.URL}/edit", self.URL, {"aliases": "1099"})
+        assert answer.status_code == 422
+        assert "1099 leads to mailbox 1099 already" in answer.text
 
 
 class TestPin:
