@@ -7,15 +7,18 @@ import os
 import tempfile
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.config import LANGUAGES, PROJECT_ROOT
 from voice.media import g711, tones, wav
 from voice.media.g711 import Law
+from voice.speech.base import PAUSE
 
 log = logging.getLogger(__name__)
 BUILT_IN = PROJECT_ROOT / "sounds"
 CACHED_BYTES = 32_000_000
+PAUSE_SAMPLES = 1600
 TONES = {"beep": tones.beep, "confirmation": tones.confirmation, "failure": tones.failure}
 
 
@@ -54,6 +57,12 @@ class Prompts:
                     return payload
         log.error("prompt=%s is missing in every language, a tone plays", name)
         return self.tone("failure", law)
+
+    def say(self, names: Sequence[str], language: str, law: Law) -> bytes:
+        """Several prompts as one payload; `pause` among them is a short silence (voice/speech)."""
+        return b"".join(
+            law.silence(PAUSE_SAMPLES) if name == PAUSE else self.prompt(name, language, law) for name in names
+        )
 
     def greeting(self, path: str | None, language: str, law: Law) -> bytes:
         """The mailbox's own greeting, else the default one in the mailbox's language."""

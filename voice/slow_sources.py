@@ -33,10 +33,10 @@ class SlowSources:
                 self._failures.popitem(last=False)
 
     def delay(self, source: str) -> float:
-        """Seconds that the next answer to this source waits: 0, 0, then 1, 2, 4 and 8."""
+        """Seconds that the next answer to this source waits: none after one failure, then 1, 2, 4 and 8."""
         with self._lock:
             over = self._count(source) - FREE_FAILURES
-        return 0.0 if over <= 0 else min(LONGEST_SECONDS, 2.0 ** (over - 1))
+        return 0.0 if over < 0 else min(LONGEST_SECONDS, 2.0**over)
 
     def _count(self, source: str) -> int:
         count, since = self._failures.get(source, (0, 0.0))

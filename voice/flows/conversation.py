@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from voice.call import Call
 from voice.errors import VoiceError
@@ -32,14 +32,13 @@ class Conversation:
         """From now on in this language."""
         self.language, self.speech = language, speech_of(language)
 
-    def payload(self, names: Iterable[str]) -> bytes:
+    def payload(self, names: Sequence[str]) -> bytes:
         """These prompts as one sound."""
-        law = self.call.law
-        return b"".join(self._prompts.prompt(name, self.language, law) for name in names)
+        return self._prompts.say(names, self.language, self.call.law)
 
     def say(self, *names: str) -> bool:
         """Say prompts; True where they were heard to their end."""
-        return Say(self.payload(names)).run(self.call)
+        return not names or Say(self.payload(names)).run(self.call)
 
     def tell(self, *names: str) -> None:
         """Say what must be heard before the call ends, whatever was typed ahead."""

@@ -1,0 +1,82 @@
+"""An owner calls the mailbox: every branch of every flow, written down like a screenplay, in every language."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.config import LANGUAGES
+from tests.calls.application import Application
+from tests.calls.screenplay import Play
+from tests.plays import forwarding, greetings, log_in, main_menu, messages, pin
+from tests.plays.programme import PlayText
+from voice.call import Call
+from voice.errors import CallEnded
+from voice.flows.check_messages import check_messages
+from voice.flows.talk import Desk
+from voice.mailbox import MailboxFacts
+from voice.media.recorder import SpoolWriter
+
+SUBJECTS = (log_in, main_menu, messages, forwarding, pin, greetings)
+PLAYS: dict[str, PlayText] = {
+    f"{subject.__name__.rpartition('.')[2]}: {name}": text
+    for subject in SUBJECTS
+    for name, text in subject.PLAYS.items()  # type: ignore[attr-defined]
+}
+NAMES = sorted(PLAYS)
+
+
+@pytest.fixture(scope="module")
+def writer() -> Iterator[SpoolWriter]:
+    writer = SpoolWriter()
+    writer.start()
+    yield writer
+    writer.stop()
+
+
+@pytest.fixture
+def perform(tmp_path: Path, writer: SpoolWriter, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Play]:
+    """Plays a text; the play that was performed."""
+
+    def performed(text: PlayText, language: str, hang_up_at: int = 0) -> Play:
+        application = Application(tmp_path / f"sounds {hang_up_at}", language)
+        text.prepare(application)
+        play = Play(text.text, application, tmp_path / "recordings", language, hang_up_at)
+        mailbox = MailboxFacts("box-1001", "1001", "Alice", language, "UTC") if text.own else None
+
+        def flow(call: Call, desk: Desk) -> object:
+            try:
+                return check_messages(call, desk, mailbox, text.own_phone)
+            except CallEnded:
+                return None
+
+        play.perform(writer, monkeypatch, flow)
+        return play
+
+    return performed
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_conversation_is_as_written(perform: Callable[..., Play], name: str, language: str) -> None:
+    play = perform(PLAYS[name], language)
+    PLAYS[name].check(play)
+    assert play.leg.hung_up or play.transfers or "hangs up" in PLAYS[name].text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hanging_up_at_any_step_loses_nothing(perform: Callable[..., Play], tmp_path: Path, name: str) -> None:
+    text = PLAYS[name]
+    before = set(threading.enumerate())
+    steps = perform(text, "en").steps
+    for step in range(1, steps + 1):
+        play = perform(text, "en", step)
+        application = play.application
+        # A message leaves by the owner's word or the portal's alone, and an unkept recording leaves no trace.
+        deleted = {item.id for item in application.box.messages.values() if item.deleted}
+        assert deleted <= {asked.removeprefix("delete ") for asked in application.asked} | text.deleted
+        assert not list((tmp_path / "recordings").glob("*"))
+    assert set(threading.enumerate()) == before
