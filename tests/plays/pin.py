@@ -81,6 +81,24 @@ PLAYS = {
         ),
         check=pin_is("4711"),
     ),
+    "the new one is the old one": PlayText(
+        ended(
+            logged_in(f"""
+        SYSTEM counts(0 0 0), menu
+        OWNER  4
+        SYSTEM pin_old
+        OWNER  4711#
+        SYSTEM {RULES}, pin_new
+        OWNER  4711#
+        SYSTEM pin_again
+        OWNER  4711#
+        SYSTEM pin_same, pin_new
+        OWNER  *
+        SYSTEM pin_unchanged
+        """)
+        ),
+        check=pin_is("4711"),
+    ),
     "the old one is wrong": PlayText(
         ended(
             logged_in(f"""

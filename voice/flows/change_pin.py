@@ -28,6 +28,9 @@ def _choose(visit: Visit, old: str) -> bool:
         if again.digits != new.digits:
             ahead = ["pin_different"]
             continue
+        if new.digits == old:
+            ahead = ["pin_same"]
+            continue
         change = visit.requests.change_pin(visit.mailbox_id, old, new.digits, talk.source)
         if change in (PinChange.DONE, PinChange.GONE):
             return change is PinChange.DONE
