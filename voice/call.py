@@ -27,7 +27,8 @@ SAMPLES_A_MS = SAMPLE_RATE // 1000
 class CallFacts:
     """What is known of a call when it arrives.
 
-    reason: why it was diverted (busy, no-answer, ...), or empty. address: the IP address that it came from.
+    reason: why it was diverted (busy, no-answer, ...), or empty. address: the IP address that it came from; trusted:
+    what comes from there says truly who calls. service: OWN or ANY (voice/router.py) where an owner dials in, or empty.
     """
 
     call_id: str
@@ -36,6 +37,8 @@ class CallFacts:
     extensions: tuple[str, ...]
     reason: str = ""
     address: str = ""
+    trusted: bool = False
+    service: str = ""
 
 
 class Leg(Protocol):

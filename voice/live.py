@@ -35,17 +35,20 @@ class LiveCalls:
 
     @contextmanager
     def running(
-        self, call: Call, mailbox: MailboxFacts, since: str, statistics: Callable[[], StreamStatistics]
+        self, call: Call, mailbox: MailboxFacts | None, since: str, statistics: Callable[[], StreamStatistics]
     ) -> Iterator[None]:
-        """Show a call as long as the block runs. since: ISO 8601; statistics: gives its packets so far."""
+        """Show a call as long as the block runs.
+
+        mailbox: None where nobody has said yet which it is. since: ISO 8601; statistics: gives its packets so far.
+        """
         facts = {
             "id": next(self._numbers),
             "call_id": call.facts.call_id[:MAX_TEXT],
             "caller": call.facts.caller_number[:MAX_TEXT],
             "caller_name": call.facts.caller_name[:MAX_TEXT],
-            "extension": mailbox.extension,
-            "mailbox_id": mailbox.id,
-            "timezone": mailbox.timezone,
+            "extension": mailbox.extension if mailbox else "",
+            "mailbox_id": mailbox.id if mailbox else "",
+            "timezone": mailbox.timezone if mailbox else "UTC",
             "since": since,
         }
         with self._lock:

@@ -64,10 +64,9 @@ class Prompts:
             law.silence(PAUSE_SAMPLES) if name == PAUSE else self.prompt(name, language, law) for name in names
         )
 
-    def greeting(self, path: str | None, language: str, law: Law) -> bytes:
-        """The mailbox's own greeting, else the default one in the mailbox's language."""
-        payload = self._payload(Path(path), law) if path else None
-        return payload if payload is not None else self.prompt("greeting_default", language, law)
+    def sound(self, path: str, law: Law) -> bytes | None:
+        """A sound of the voice worker's cache; None where it is away or broken."""
+        return self._payload(Path(path), law)
 
     def tone(self, name: str, law: Law) -> bytes:
         """`beep` (speak now), `confirmation` (the message is kept) or `failure`."""

@@ -1,7 +1,8 @@
-"""Which mailbox is this call for, and why was it diverted? Values in, values out.
+"""Who is this call for, and why was it diverted? Values in, values out.
 
-Order (first known mailbox wins): RFC 4458 target, RFC 7044 History-Info, RFC 5806 Diversion,
-P-Called-Party-ID, To and Request-URI. All but the last two count only from a trusted source (voice/sip/gate.py).
+The numbers that owners dial to hear their messages come first. For other calls the order is (first known mailbox wins):
+RFC 4458 target, RFC 7044 History-Info, RFC 5806 Diversion, P-Called-Party-ID, To and Request-URI. All but the last two
+count only from a trusted source (voice/sip/gate.py).
 """
 
 from __future__ import annotations
@@ -25,15 +26,19 @@ REASONS = {
     503: "unavailable",
 }
 DIVERSION_REASONS = {"user-busy": "busy"}
+OWN, ANY = "own", "any"
+"""What an owner wants who dials in: the mailbox of the phone that calls, or any."""
 
 
 @dataclass(frozen=True)
 class Rules:
     """diverted: `first` = the party called first, `last` = the last diverter; general: the extension that takes all
-    other calls, empty for none."""
+    other calls, empty for none; own_number, any_number: what owners dial, such as *97 and *98, empty for nothing."""
 
     diverted: str = "first"
     general: str = ""
+    own_number: str = ""
+    any_number: str = ""
 
 
 def normalise(user: str) -> str:
@@ -42,8 +47,11 @@ def normalise(user: str) -> str:
     return user if user.isascii() and user.isdigit() and len(user) <= MAXIMUM_EXTENSION else ""
 
 
-def route(invite: InviteFacts, call_id: str, trusted: bool, rules: Rules) -> CallFacts:
-    """The extensions that the INVITE may mean, most telling first, and why the call was diverted."""
+def route(invite: InviteFacts, call_id: str, trusted: bool, rules: Rules, address: str = "") -> CallFacts:
+    """The extensions that the INVITE may mean, most telling first, and why the call was diverted.
+
+    address: the IP address that it came from.
+    """
     candidates: list[tuple[str, str]] = []
     if trusted:
         candidates += _diverted(invite, rules.diverted)
@@ -51,7 +59,26 @@ def route(invite: InviteFacts, call_id: str, trusted: bool, rules: Rules) -> Cal
     named = [(normalise(user), reason) for user, reason in candidates]
     extensions = tuple(dict.fromkeys(user for user, _ in named if user))
     reason = next((reason for user, reason in named if user and reason), "")
-    return CallFacts(call_id[:MAXIMUM_CALL_ID], invite.caller_number, invite.caller_name, extensions, reason)
+    return CallFacts(
+        call_id[:MAXIMUM_CALL_ID],
+        invite.caller_number,
+        invite.caller_name,
+        extensions,
+        reason,
+        address=address,
+        trusted=trusted,
+        service=_service(invite, rules),
+    )
+
+
+def _service(invite: InviteFacts, rules: Rules) -> str:
+    """What an owner wants, by the number that was dialled; empty where it is none of these."""
+    services = {rules.any_number: ANY, rules.own_number: OWN}
+    for user in (invite.dialled_user, invite.to_user):
+        number = user.split(";", maxsplit=1)[0].strip()
+        if number and number in services:
+            return services[number]
+    return ""
 
 
 def _diverted(invite: InviteFacts, which: str) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from voice import retakes, spool, trimming
 from voice.call import Call
+from voice.errors import SpoolError
 from voice.mailbox import MailboxFacts
 from voice.media import SAMPLE_RATE
 from voice.media.g711 import Law
@@ -132,10 +133,18 @@ class Take:
         self._entry.change(urgent=urgent)
 
     def keep(self) -> None:
-        """The held take becomes a message, as finish() does it; harmless where it is one."""
-        if self._held is not None:
+        """The held take becomes a message, as finish() does it; harmless where it is one.
+
+        What cannot be done now is done by the keeper, which adopts it: it has been safe since hold().
+        """
+        if self._held is None:
+            return
+        try:
             self._settle()
             self._complete(self._held, kept=True)
+        except (SpoolError, OSError) as error:
+            log.error("take=%s is left to the keeper: %s", self.id, error)
+        else:
             self._held = None
 
     def _settle(self) -> None:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from app.config import Settings
 from voice import router
-from voice.call import Call, CallFacts
-from voice.errors import CallEnded, KeeperAway
-from voice.flows.leave_message import Limits, Outcome, leave_message
+from voice.call import Call
+from voice.errors import CallEnded
+from voice.flows.leave_message import Limits, Outcome
+from voice.flows.talk import Desk
 from voice.keeper_client import KeeperClient
 from voice.live import LiveCalls
 from voice.mailbox import MailboxFacts, snapshot_path
 from voice.media.loop import MediaLoop
 from voice.media.recorder import SpoolWriter
 from voice.message_waiting import MessageWaitingDesk
+from voice.owner import OwnerRequests
 from voice.prompts import Prompts
+from voice.reception import Reception, Refused
 from voice.sip import Account, Credentials, GateRules, InviteFacts, Phone, SipCall, SubscriptionRules
 from voice.sip.address import WILDCARDS
 from voice.sip.gate import LOOPBACK
@@ -31,7 +32,6 @@ from voice.takes import TakeRules, Takes
 from voice.weak import weakly
 
 log = logging.getLogger(__name__)
-RETRY_AFTER_SECONDS = "30"
 KEEPER_START_SECONDS = 20.0
 
 
@@ -48,8 +48,20 @@ class VoiceWorker:
             settings.min_speech, settings.min_duration, settings.trailing_silence, settings.retention.trimmed_days > 0
         )
         self._takes = Takes(settings.spool_dir, rules, self._keeper)
-        self._limits = Limits(settings.silence_timeout, settings.max_duration)
-        self._route = router.Rules(settings.sip.diverted_mailbox, settings.sip.general_mailbox)
+        self._reception = Reception(
+            self._keeper,
+            _desk(settings, self._prompts, self._keeper),
+            self._takes,
+            settings.spool_dir,
+            settings.limits.free_disk_bytes,
+            settings.phone.star_login,
+        )
+        self._route = router.Rules(
+            settings.sip.diverted_mailbox,
+            settings.sip.general_mailbox,
+            settings.phone.own_number,
+            settings.phone.any_number,
+        )
         self._phone = Phone(
             host=settings.sip.host,
             port=settings.sip.port,
@@ -158,8 +170,7 @@ class VoiceWorker:
     def _on_call(self, leg: SipCall) -> None:
         """Runs in the SIP thread: everything that may wait happens in the call's own thread."""
         trusted = self._phone.gate.trusts(leg.source[0])
-        facts = router.route(InviteFacts.of(leg.request), leg.call_id, trusted, self._route)
-        facts = replace(facts, address=leg.source[0])
+        facts = router.route(InviteFacts.of(leg.request), leg.call_id, trusted, self._route, leg.source[0])
         call = Call(leg, facts, self._writer)
         leg.on_event = weakly(call.post)
         thread = threading.Thread(target=self._run, args=(leg, call), name=f"call {facts.call_id[:12]}", daemon=True)
@@ -175,12 +186,13 @@ class VoiceWorker:
         began = time.monotonic()
         mailbox, outcome = None, Outcome("error")
         try:
-            mailbox = self._admit(leg, call.facts)
-            if mailbox is None:
-                outcome = Outcome("refused")
-            else:
-                with self._live.running(call, mailbox, leg.started_at, lambda: leg.stream.statistics):
-                    outcome = leave_message(call, mailbox, self._prompts, self._takes, self._limits)
+            admitted = self._reception.admit(call.facts)
+            mailbox = admitted.mailbox
+            with self._live.running(call, mailbox, leg.started_at, lambda: leg.stream.statistics):
+                outcome = admitted.run(call)
+        except Refused as refusal:
+            leg.reject(refusal.status, refusal.reason, refusal.headers)
+            outcome = Outcome("refused")
         except CallEnded as end:
             outcome = Outcome(end.reason)
         except Exception:
@@ -193,23 +205,6 @@ class VoiceWorker:
             leg.hangup()
             self._log_call(leg, call, mailbox, outcome, time.monotonic() - began)
             self._threads.discard(threading.current_thread())
-
-    def _admit(self, leg: SipCall, facts: CallFacts) -> MailboxFacts | None:
-        """The mailbox that takes this call, or None after refusing it."""
-        free = shutil.disk_usage(self._settings.spool_dir).free
-        if free < self._settings.limits.free_disk_bytes:
-            log.critical("free disk %d bytes is below limits.free_disk_bytes, calls are refused", free)
-            leg.reject(503, "Service Unavailable", {"Retry-After": RETRY_AFTER_SECONDS})
-            return None
-        try:
-            mailbox = self._keeper.find_mailbox(list(facts.extensions))
-        except KeeperAway as error:
-            log.error("call=%s refused, no mailbox can be looked up: %s", facts.call_id, error)
-            leg.reject(503, "Service Unavailable", {"Retry-After": RETRY_AFTER_SECONDS})
-            return None
-        if mailbox is None:
-            leg.reject(404, "Not Found")
-        return mailbox
 
     def _log_call(
         self, leg: SipCall, call: Call, mailbox: MailboxFacts | None, outcome: Outcome, seconds: float
@@ -232,6 +227,18 @@ class VoiceWorker:
             outcome.message or "-",
             call.facts.call_id,
         )
+
+
+def _desk(settings: Settings, prompts: Prompts, keeper: KeeperClient) -> Desk:
+    return Desk(
+        prompts=prompts,
+        requests=cast("OwnerRequests", keeper),
+        limits=Limits(settings.silence_timeout, settings.max_duration),
+        folder=settings.instance / "voice" / "menus",
+        language=settings.language,
+        min_speech=settings.min_speech,
+        trailing_silence=settings.trailing_silence,
+    )
 
 
 def _account(settings: Settings) -> Account | None:

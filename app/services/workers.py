@@ -18,13 +18,17 @@ from app.services.context import settings
 
 WORKERS, CALLS = "voicemail:worker:*", "voicemail:calls:*"
 ANSWER_SECONDS = 1.0
-STATES = ("ringing", "greeting", "recording", "closing")
+STATES = (
+    "ringing", "greeting", "recording", "reviewing", "closing", "logging in", "retrieving", "transferring",
+)  # fmt: skip
 MAX_TEXT = 128
 
 
 @dataclass(frozen=True)
 class LiveCall:
-    """A call in progress. extension, mailbox_id, timezone: of its mailbox; state: one of STATES, or a later one.
+    """A call in progress. state: one of STATES, or a later one.
+
+    extension, mailbox_id, timezone: of its mailbox; empty, and UTC, where its caller has yet to say which it is.
 
     received, lost: packets from the caller; lost_there: packets to the caller that it says it lost, None: unknown.
     """

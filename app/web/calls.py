@@ -20,7 +20,11 @@ STATE_WORDS = {
     "ringing": "Ringing",
     "greeting": "Hears the greeting",
     "recording": "Leaves a message",
+    "reviewing": "Reviews the message",
     "closing": "Hears the confirmation",
+    "logging in": "Logs in",
+    "retrieving": "Listens to messages",
+    "transferring": "Goes to the operator",
 }
 
 

@@ -37,14 +37,14 @@ def test_a_prepared_greeting_is_only_read(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(g711, "encode", no_work)
     monkeypatch.setattr(wav, "read_prompt", no_work)
     for law in Law:
-        assert Prompts("en").greeting(str(path), "en", law) == expected[law]
+        assert Prompts("en").sound(str(path), law) == expected[law]
     assert sorted(file.suffix for file in tmp_path.iterdir()) == [".pcma", ".pcmu", ".wav"]
 
 
 def test_one_that_was_not_prepared_plays_all_the_same(tmp_path: Path) -> None:
     path = tmp_path / "greeting.wav"
     path.write_bytes(GREETING.read_bytes())
-    assert Prompts("en").greeting(str(path), "en", Law.PCMA) == g711.encode(wav.read_prompt(path), Law.PCMA)
+    assert Prompts("en").sound(str(path), Law.PCMA) == g711.encode(wav.read_prompt(path), Law.PCMA)
 
 
 def test_what_is_no_sound_is_not_prepared(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from voice.router import Rules, normalise, route
+from voice.router import ANY, OWN, Rules, normalise, route
 from voice.sip import InviteFacts
 from voice.sip.invite import Diversion, HistoryEntry
 
@@ -81,3 +81,36 @@ def test_a_general_mailbox_takes_the_rest() -> None:
 )
 def test_normalise(user: str, extension: str) -> None:
     assert normalise(user) == extension
+
+
+NUMBERS = Rules(own_number="*97", any_number="*98")
+
+
+@pytest.mark.parametrize(
+    ("given", "service"),
+    [
+        ({"dialled_user": "*97"}, OWN),
+        ({"dialled_user": "*97;phone-context=pbx"}, OWN),
+        ({"to_user": "*97"}, OWN),
+        ({"dialled_user": "*98", "to_user": "*97"}, ANY),
+        ({"dialled_user": "*97", "diversions": (Diversion("1001", "no-answer"),)}, OWN),
+        ({"dialled_user": "97"}, ""),
+        ({"dialled_user": "*970"}, ""),
+        ({"dialled_user": "", "to_user": ""}, ""),
+        ({"called_party_user": "*97"}, ""),
+    ],
+)
+@pytest.mark.parametrize("trusted", [True, False])
+def test_the_numbers_that_owners_dial(given: dict[str, object], service: str, trusted: bool) -> None:
+    assert route(facts(**given), "id", trusted, NUMBERS).service == service
+
+
+def test_numbers_that_are_not_set_are_nobodys() -> None:
+    assert route(facts(dialled_user="", to_user=""), "id", True, Rules()).service == ""
+    assert route(facts(dialled_user="*97"), "id", True, Rules()).service == ""
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_where_the_call_comes_from(trusted: bool) -> None:
+    routed = route(facts(), "id", trusted, RULES, "192.0.2.7")
+    assert (routed.address, routed.trusted) == ("192.0.2.7", trusted)

@@ -44,6 +44,9 @@ class Do(StrEnum):
     RECORD_AGAIN = "record again"
     URGENT = "mark urgent, or not"
 
+    SKIP = "skips the greeting"
+    LOG_IN = "log-in of the owner (where `phone.star_login` allows it)"
+
     CONFIRM = "yes"
     CANCEL = "no"
 
@@ -103,11 +106,17 @@ RECORDING: Menu = (
     Key("3", Do.RECORD_AGAIN, "option_record_again"),
     Key("*", Do.CANCEL, "option_cancel"),
 )
+CALLER: Menu = (
+    Key("0", Do.OPERATOR),
+    Key("*", Do.LOG_IN),
+    Key("#", Do.SKIP),
+)
 REVIEW: Menu = (
     Key("1", Do.KEEP, "option_keep"),
     Key("2", Do.LISTEN, "option_listen"),
     Key("3", Do.RECORD_AGAIN, "option_record_again"),
     Key("4", Do.URGENT, "option_urgent"),
+    Key("#", Do.KEEP),
 )
 QUESTION: Menu = (
     Key("1", Do.CONFIRM, "option_confirm"),
@@ -116,6 +125,7 @@ QUESTION: Menu = (
 
 ORDER = "1234567890*#"
 TITLES: tuple[tuple[str, tuple[tuple[str, Menu], ...]], ...] = (
+    ("A caller", (("while the greeting plays", CALLER),)),
     ("The main menu and a message", (("main menu", MAIN), ("while a message plays or after it", MESSAGE))),
     ("Greetings and name", (("greetings", GREETINGS), ("one of them", GREETING))),
     ("After a recording", (("in the menus", RECORDING), ("a caller's review", REVIEW))),

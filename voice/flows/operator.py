@@ -1,18 +1,11 @@
-"""The operator, by a blind transfer."""
+"""The operator, for an owner."""
 
 from __future__ import annotations
 
-from voice.call import RETRIEVING
+from voice.flows.hand_over import hand_over
 from voice.flows.visit import Visit
 
 
 def connect_operator(visit: Visit) -> None:
     """Hand the call over; where the PBX declines, or there is no operator, it is said and the call goes on."""
-    talk = visit.talk
-    if not visit.opened.operator:
-        talk.say("operator_none")
-        return
-    talk.tell("operator_wait")
-    if not talk.call.transfer(visit.opened.operator):
-        talk.call.enter(RETRIEVING)
-        talk.say("operator_failed")
+    hand_over(visit.talk, visit.opened.operator)

@@ -1,0 +1,155 @@
+"""Who is let in, and to which flow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from voice import reception
+from voice.call import Call, CallFacts
+from voice.errors import KeeperAway
+from voice.flows.leave_message import LOG_IN, Limits, Outcome
+from voice.flows.talk import Desk
+from voice.mailbox import MailboxFacts
+from voice.prompts import Prompts
+from voice.reception import Reception, Refused
+from voice.router import ANY, OWN
+
+ALICE = MailboxFacts("box-1", "1001", "Alice", "en", "UTC", aliases=("1501",))
+BOB = MailboxFacts("box-2", "1002", "Bob", "fr", "UTC")
+FACTS = CallFacts("id", "1002", "Bob", ("1001",), address="192.0.2.7", trusted=True)
+
+
+class Directory:
+    """Two mailboxes, or nobody who knows them."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.asked: list[list[str]] = []
+
+    def find_mailbox(self, extensions: list[str]) -> MailboxFacts | None:
+        self.asked.append(extensions)
+        if self.away:
+            raise KeeperAway("away")
+        numbers = {"1001": ALICE, "1501": ALICE, "1002": BOB}
+        return next((numbers[name] for name in extensions if name in numbers), None)
+
+
+class House:
+    """A reception whose flows note how they are entered."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, star_login: str, free_disk: int = 0) -> None:
+        self.directory = Directory()
+        self.checked: list[tuple[MailboxFacts | None, bool]] = []
+        self.left: list[MailboxFacts] = []
+        self.star = True
+        desk = Desk(Prompts("en"), None, Limits(5.0, 120.0), folder, "en")  # type: ignore[arg-type]
+        monkeypatch.setattr(reception, "leave_message", self._leave)
+        monkeypatch.setattr(reception, "check_messages", self._check)
+        self.reception = Reception(self.directory, desk, None, folder, free_disk, star_login)  # type: ignore[arg-type]
+
+    def takes(self, facts: CallFacts) -> Outcome:
+        return self.reception.admit(facts).run(Call(None, facts, None))  # type: ignore[arg-type]
+
+    def _leave(self, _call: Call, mailbox: MailboxFacts, *rest: Any) -> Outcome:
+        """A caller who presses * in the greeting."""
+        self.left.append(mailbox)
+        may_log_in = rest[3]
+        return Outcome(LOG_IN if may_log_in and may_log_in() else "key")
+
+    def _check(self, _call: Call, _desk: Desk, mailbox: MailboxFacts | None = None, own_phone: bool = False) -> Outcome:
+        self.checked.append((mailbox, own_phone))
+        return Outcome("checked")
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    return House(tmp_path, monkeypatch, "inside")
+
+
+@pytest.mark.parametrize(
+    ("caller", "trusted", "own"),
+    [
+        ("1001", True, ALICE),
+        ("1501", True, ALICE),
+        ("+1002", True, BOB),
+        ("1003", True, None),
+        ("anonymous", True, None),
+        ("", True, None),
+        ("1001", False, None),
+    ],
+)
+def test_an_extension_that_dials_in_is_known_where_the_pbx_says_who_calls(
+    house: House, caller: str, trusted: bool, own: MailboxFacts | None
+) -> None:
+    facts = replace(FACTS, caller_number=caller, trusted=trusted, service=OWN)
+    assert house.reception.admit(facts).mailbox == own
+    assert house.takes(facts).ended_by == "checked"
+    assert house.checked == [(own, own is not None)]
+
+
+def test_any_mailbox_may_be_asked_for(house: House) -> None:
+    house.takes(replace(FACTS, service=ANY))
+    assert house.checked == [(None, False)]
+
+
+@pytest.mark.parametrize("service", [OWN, ANY])
+def test_owners_get_in_while_nobody_knows_mailboxes_and_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    house = House(tmp_path, monkeypatch, "inside", free_disk=1 << 60)
+    house.directory.away = True
+    house.takes(replace(FACTS, service=service))
+    assert house.checked == [(None, False)]
+
+
+def test_a_caller_leaves_a_message(house: House) -> None:
+    facts = replace(FACTS, caller_number="0301234567")
+    assert house.takes(facts).ended_by == "key"
+    assert (house.left, house.checked) == ([ALICE], [])
+
+
+@pytest.mark.parametrize(
+    ("star_login", "caller", "trusted", "logs_in"),
+    [
+        ("inside", "1002", True, True),
+        ("inside", "1002", False, False),
+        ("inside", "0301234567", True, False),
+        ("always", "0301234567", False, True),
+        ("never", "1001", True, False),
+    ],
+)
+def test_whom_star_leads_to_log_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, star_login: str, caller: str, trusted: bool, logs_in: bool
+) -> None:
+    house = House(tmp_path, monkeypatch, star_login)
+    house.takes(replace(FACTS, caller_number=caller, trusted=trusted))
+    assert house.checked == ([(ALICE, False)] if logs_in else [])
+
+
+def test_who_calls_his_own_number_and_presses_star_calls_from_his_own_phone(house: House) -> None:
+    house.takes(replace(FACTS, caller_number="1501"))
+    assert house.checked == [(ALICE, True)]
+
+
+def test_nobody_is_looked_up_who_presses_no_star(house: House) -> None:
+    house.reception.admit(FACTS)
+    assert house.directory.asked == [["1001"]]
+
+
+@pytest.mark.parametrize(("extensions", "away", "status"), [(("9999",), False, 404), (("1001",), True, 503)])
+def test_refusals(house: House, extensions: tuple[str, ...], away: bool, status: int) -> None:
+    house.directory.away = away
+    with pytest.raises(Refused) as refused:
+        house.reception.admit(replace(FACTS, extensions=extensions))
+    assert refused.value.status == status
+    assert ("Retry-After" in refused.value.headers) == (status == 503)
+
+
+def test_a_full_disk_takes_no_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Refused) as refused:
+        House(tmp_path, monkeypatch, "inside", free_disk=1 << 60).reception.admit(FACTS)
+    assert refused.value.status == 503

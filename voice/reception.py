@@ -1,0 +1,108 @@
+"""Which flow a call goes through: a caller leaves a message, an owner listens to messages, nobody is served."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from voice.call import Call, CallFacts
+from voice.errors import KeeperAway, VoiceError
+from voice.flows.check_messages import check_messages
+from voice.flows.leave_message import LOG_IN, Outcome, leave_message
+from voice.flows.talk import Desk
+from voice.mailbox import MailboxFacts
+from voice.router import OWN, normalise
+from voice.takes import Takes
+
+log = logging.getLogger(__name__)
+RETRY_AFTER = {"Retry-After": "30"}
+NEVER, INSIDE = "never", "inside"
+
+
+class Refused(VoiceError):
+    """The call is not taken: the SIP status, its reason phrase, and what the answer carries besides."""
+
+    def __init__(self, status: int, reason: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(f"{status} {reason}")
+        self.status, self.reason, self.headers = status, reason, headers or {}
+
+
+class Directory(Protocol):
+    """Whoever knows the mailboxes (voice.keeper_client.KeeperClient)."""
+
+    def find_mailbox(self, extensions: list[str]) -> MailboxFacts | None: ...
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A call that is taken. mailbox: the one that is meant, None where its owner has yet to say; run: its flow."""
+
+    mailbox: MailboxFacts | None
+    run: Callable[[Call], Outcome]
+
+
+class Reception:
+    """Decides for each call.
+
+    spool, free_disk: below so many bytes free there no message is taken. star_login: whom * in the greeting leads to
+    log-in: never, inside (phones of mailboxes) or always.
+    """
+
+    def __init__(
+        self, directory: Directory, desk: Desk, takes: Takes, spool: Path, free_disk: int, star_login: str = INSIDE
+    ) -> None:
+        self._directory, self._desk, self._takes = directory, desk, takes
+        self._spool, self._free_disk, self._star_login = spool, free_disk, star_login
+
+    def admit(self, facts: CallFacts) -> Admitted:
+        """What becomes of the call; Refused."""
+        if facts.service:
+            own = self._mailbox_of_phone(facts) if facts.service == OWN else None
+            return Admitted(own, lambda call: check_messages(call, self._desk, own, own_phone=own is not None))
+        self._check_disk()
+        mailbox = self._mailbox_called(facts)
+        return Admitted(mailbox, lambda call: self._leave_message(call, mailbox))
+
+    def _leave_message(self, call: Call, mailbox: MailboxFacts) -> Outcome:
+        facts, desk = call.facts, self._desk
+        may_log_in = None if self._star_login == NEVER else lambda: self._may_log_in(facts)
+        outcome = leave_message(call, mailbox, desk.prompts, self._takes, desk.limits, may_log_in, desk.now)
+        if outcome.ended_by != LOG_IN:
+            return outcome
+        phone = self._mailbox_of_phone(facts)
+        return check_messages(call, desk, mailbox, own_phone=phone is not None and phone.id == mailbox.id)
+
+    def _may_log_in(self, facts: CallFacts) -> bool:
+        return self._star_login != INSIDE or self._mailbox_of_phone(facts) is not None
+
+    def _mailbox_of_phone(self, facts: CallFacts) -> MailboxFacts | None:
+        """The mailbox whose extension or alias calls, where it is sure who calls; None where the PIN alone would not
+        say whose it is."""
+        number = normalise(facts.caller_number) if facts.trusted else ""
+        if not number:
+            return None
+        try:
+            return self._directory.find_mailbox([number])
+        except KeeperAway as error:
+            log.warning("call=%s nobody knows whose phone calls: %s", facts.call_id, error)
+            return None
+
+    def _mailbox_called(self, facts: CallFacts) -> MailboxFacts:
+        try:
+            mailbox = self._directory.find_mailbox(list(facts.extensions))
+        except KeeperAway as error:
+            log.error("call=%s refused, no mailbox can be looked up: %s", facts.call_id, error)
+            raise Refused(503, "Service Unavailable", RETRY_AFTER) from None
+        if mailbox is None:
+            raise Refused(404, "Not Found")
+        return mailbox
+
+    def _check_disk(self) -> None:
+        free = shutil.disk_usage(self._spool).free
+        if free < self._free_disk:
+            log.critical("free disk %d bytes is below limits.free_disk_bytes, calls are refused", free)
+            raise Refused(503, "Service Unavailable", RETRY_AFTER)
