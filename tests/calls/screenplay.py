@@ -15,7 +15,8 @@ are all the options that are offered. What the owner may do:
     waits               press nothing for as long as the system waits
     speaks              say something where keys are wanted
     says something      what is recorded (with `, presses #` a key ends it, else silence)
-    says nothing        the same without a word
+    says nothing        the same without a word; `says a word`: too little for a message
+                        (with `, hangs up`, `, goes on for too long`, `, is cut off`: how the recording ends)
     hangs up
 
 and EVENT lines name something that happens meanwhile (tests/calls/application.py).
@@ -38,7 +39,7 @@ from tests.calls.application import Application
 from tests.calls.scripted import HANG_UP, Statistics
 from tests.peers.speech import speech
 from voice.call import Call, CallFacts
-from voice.events import Digit, Ended, Event, PlaybackDone, SilenceReached, Spoke
+from voice.events import Digit, Ended, Event, LimitReached, PlaybackDone, SilenceReached, Spoke, ToneReached
 from voice.flows import conversation, talk
 from voice.flows.leave_message import Limits
 from voice.media.g711 import Law
@@ -50,7 +51,14 @@ from voice.speech.base import PAUSE
 
 NOW = datetime(2026, 11, 24, 15, 45, tzinfo=UTC)
 SPOKEN = speech(2.0, seed=3)
+WORD = 4800
 LAST_SOUND = 2400
+ENDS: dict[str, Event] = {
+    "": SilenceReached(),
+    "hangs up": HANG_UP,
+    "goes on for too long": LimitReached(),
+    "is cut off": ToneReached("busy"),
+}
 FRAME = 160
 MENU = re.compile(r"option_\w+(, option_\w+)*")
 
@@ -76,8 +84,8 @@ def lines_of(text: str) -> list[Line]:
     for number, line in enumerate(text.strip().splitlines(), 1):
         who, _, what = line.strip().partition(" ")
         if who:
-            assert who in ("SYSTEM", "OWNER", "EVENT"), line
-            found.append(Line(number, who, what.strip()))
+            assert who in ("SYSTEM", "OWNER", "CALLER", "EVENT"), line
+            found.append(Line(number, who.replace("CALLER", "OWNER"), what.strip()))
     return found
 
 
@@ -102,6 +110,9 @@ class ActedPrompts:
 
     def tone(self, name: str, law: Law) -> bytes:
         return f"<{name}>".encode()
+
+    def sound(self, path: str, law: Law) -> bytes | None:
+        return None if "broken" in path else f"<{path}>".encode()
 
 
 class ActedSpeech:
@@ -271,9 +282,12 @@ class Play:
         line = self._line
         assert (line.who, line.text[:4]) == ("OWNER", "says"), f"{line}\nbut the system records"
         self._next += 1
-        said, _, key = line.text.partition(", presses ")
-        payload = {"says something": SPOKEN, "says nothing": b"\xff" * 8000}[said]
-        return payload, Digit(key) if key else SilenceReached()
+        said, _, end = line.text.partition(", ")
+        payload = {"says something": SPOKEN, "says a word": SPOKEN[:WORD], "says nothing": b"\xff" * 8000}[said]
+        if end.startswith("presses "):
+            return payload, Digit(end.removeprefix("presses "))
+        self._over = end == "hangs up"
+        return payload, ENDS[end]
 
     def step(self) -> None:
         """Somebody waits for what comes next."""

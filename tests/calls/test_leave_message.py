@@ -55,7 +55,7 @@ class Stage:
         names = {PROMPTS.tone(name, Law.PCMU): name for name in ("beep", "confirmation", "failure")}
         names |= {
             PROMPTS.prompt(name, "en", Law.PCMU): name
-            for name in ("greeting_default", "nothing_recorded", "message_too_long", "not_available")
+            for name in ("not_heard", "greeting_default", "nothing_recorded", "message_too_long", "not_available")
         }
         silence = set(Law.PCMU.silence(1))
         return [names.get(payload, "something else") for payload in self.stream.played if set(payload) != silence]
@@ -124,11 +124,12 @@ def test_a_pound_during_the_tone_does_not_end_the_recording_before_it_began(
 def test_silence_is_not_a_message(tmp_path: Path, writer: SpoolWriter, said: bytes) -> None:
     stage = Stage(tmp_path, writer, speech=said, after_speech=(SilenceReached(),))
     outcome = stage.run()
-    assert stage.heard() == ["greeting_default", "beep", "nothing_recorded"]
+    assert stage.heard() == ["greeting_default", "beep", "not_heard", "beep", "nothing_recorded"]
     assert outcome.message == ""
     if said:
-        assert stage.sidecar().state == "discarded"
-        assert stage.committed.saved == [stage.sidecar().id]
+        takes = [spool.read(tmp_path, take_id) for take_id in spool.listing(tmp_path)]
+        assert [take.state for take in takes] == ["discarded", "discarded"]
+        assert sorted(stage.committed.saved) == sorted(take.id for take in takes)
     else:
         assert files(tmp_path) == []
 

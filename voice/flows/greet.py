@@ -32,9 +32,10 @@ def greeting_of(mailbox: MailboxFacts, reason: str, prompts: Prompts, law: Law, 
         if (own := _sound(mailbox, kind, prompts, law)) is not None:
             return Greeting(own, own=True)
     if (name := _sound(mailbox, GreetingKind.NAME, prompts, law)) is not None:
-        sentence = prompts.prompt("greeting_name_busy" if busy else "greeting_name", mailbox.language, law)
-        return Greeting(name + sentence, own=False)
-    return Greeting(prompts.prompt("greeting_busy" if busy else "greeting_default", mailbox.language, law), own=False)
+        sentence = "greeting_name_busy" if busy else "greeting_name"
+        return Greeting(name + prompts.say([sentence], mailbox.language, law), own=False)
+    sentence = "greeting_busy" if busy else "greeting_default"
+    return Greeting(prompts.say([sentence], mailbox.language, law), own=False)
 
 
 def _sound(mailbox: MailboxFacts, kind: GreetingKind, prompts: Prompts, law: Law) -> bytes | None:
