@@ -81,6 +81,26 @@ def temporary(answer: str, *said: str, days: str) -> PlayText:
     return PlayText(in_greetings(text), check=asked(f"set temporary for {days}"))
 
 
+def without_days(answer: str) -> PlayText:
+    """Record a temporary greeting, and say in the end that it shall not be."""
+    text = f"""
+        OWNER  3
+        SYSTEM greeting_temporary_is, greeting_none, menu
+        OWNER  1
+        SYSTEM record_greeting
+        SYSTEM <beep>
+        OWNER  says something
+        SYSTEM menu
+        OWNER  1
+        SYSTEM greeting_days
+        OWNER  {answer}
+        SYSTEM greeting_not_kept
+        SYSTEM greeting_none, menu
+        OWNER  *
+        """
+    return PlayText(in_greetings(text), check=no_greeting)
+
+
 PLAYS = {
     **{f"{kind}: record, listen, keep, delete": recorded(key, kind) for key, kind in KINDS.items()},
     "temporary, three days": temporary("3#", "greeting_kept", "until(27.11. 15:45 24.11. 15:45)", days="3"),
@@ -91,6 +111,17 @@ PLAYS = {
         "greeting_kept",
         "until(01.12. 15:45 24.11. 15:45)",
         days="7",
+    ),
+    "temporary, no day at all, then one": temporary(
+        "0#",
+        "greeting_days\nOWNER 1#",
+        "greeting_kept",
+        "until(25.11. 15:45 24.11. 15:45)",
+        days="1",
+    ),
+    "temporary, taken back at the number of days": without_days("*"),
+    "temporary, three numbers that will not do": without_days(
+        "999#\nSYSTEM number_too_long, greeting_days\nOWNER 400#\nSYSTEM number_too_long, greeting_days\nOWNER 0000#"
     ),
     "temporary, until when it plays": PlayText(
         in_greetings("""

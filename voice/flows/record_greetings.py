@@ -19,7 +19,7 @@ KINDS = {
     Do.TEMPORARY: GreetingKind.TEMPORARY,
     Do.NAME: GreetingKind.NAME,
 }
-MOST_DAYS = 365
+MOST_DAYS, NO_END = 365, 0
 TRIES = 3
 
 
@@ -69,11 +69,11 @@ def _listen(visit: Visit, facts: GreetingFacts) -> None:
 def _record(visit: Visit, kind: GreetingKind) -> None:
     talk = visit.talk
     with recorded(talk, "record_name" if kind is GreetingKind.NAME else "record_greeting") as recording:
-        if recording is None:
+        days = _days(visit) if recording and kind is GreetingKind.TEMPORARY else NO_END
+        if recording is None or days is None:
             talk.say("greeting_not_kept")
             return
-        days = _days(visit) if kind is GreetingKind.TEMPORARY else None
-        change = visit.requests.set_greeting(visit.mailbox_id, kind, recording, days)
+        change = visit.requests.set_greeting(visit.mailbox_id, kind, recording, days or None)
     if change is not GreetingChange.DONE:
         talk.say("unavailable_now", "greeting_not_kept")
         return
@@ -85,13 +85,17 @@ def _record(visit: Visit, kind: GreetingKind) -> None:
 
 
 def _days(visit: Visit) -> int | None:
-    """For how many days; None for no end."""
+    """For how many days, or NO_END; None where it was taken back, or no number would do: nobody wanted no end."""
     ahead = list[str]()
     for _ in range(TRIES):
-        digits = visit.talk.number(*ahead, "greeting_days").digits
-        if not digits:
+        gathered = visit.talk.number(*ahead, "greeting_days")
+        digits = gathered.digits
+        if gathered.finished_by == "*":
             return None
-        if len(digits) <= len(str(MOST_DAYS)) and 0 < int(digits) <= MOST_DAYS:
+        if not digits:
+            return NO_END
+        too_long = len(digits) > len(str(MOST_DAYS)) or int(digits) > MOST_DAYS
+        if not too_long and int(digits):
             return int(digits)
-        ahead = ["number_too_long"]
+        ahead = ["number_too_long"] if too_long else []
     return None
