@@ -157,3 +157,26 @@ def test_hold_and_resume(worker: VoiceWorker, instance: Instance, mailbox: str, 
     # What was said before and after the hold, and nothing of the time between.
     assert is_part_of_stream(instance.spooled(message))
     assert message.duration > UNTIL_RECORDING
+
+
+@pytest.fixture
+def operated(start_worker: Callable[..., VoiceWorker]) -> VoiceWorker:
+    """A worker whose key 0 leads to 100."""
+    return start_worker(VOICEMAIL__PHONE__OPERATOR="100")
+
+
+def test_key_0_hands_the_call_over(operated: VoiceWorker, tmp_path: Path) -> None:
+    extension = operated.instance.mailbox("7001")
+    done = run("transfer", operated, extension, tmp_path)
+    assert done.passed, done.errors
+    line = operated.call_line(done.call_id)
+    assert (line["ended_by"], line["why"], line["message"]) == ("transferred", "transferred", "-")
+
+
+def test_a_pbx_that_declines_the_transfer_leaves_a_caller_who_speaks(operated: VoiceWorker, tmp_path: Path) -> None:
+    extension = operated.instance.mailbox("7001")
+    done = run("transfer_declined", operated, extension, tmp_path, payload=SPEECH, seconds=9)
+    assert done.passed, done.errors
+    line = operated.call_line(done.call_id)
+    assert (line["ended_by"], line["message"] != "-") == ("hangup", True)
+    assert is_part_of_stream(operated.instance.spooled(operated.instance.message(extension)))
