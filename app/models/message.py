@@ -20,6 +20,7 @@ class Message(Base):
     state: `new`, `saved`, or `discarded` (a recording without speech, kept some days, never counted).
     spool_host: the host whose spool holds the audio until the upload is confirmed, then NULL.
     forwarded_from: the id of the message of which this is a copy; forwarded_by: the extension that sent it on.
+    arrival: the mailbox's mwi_version of the commit that brought it, which orders arrivals; 0 before there were any.
     deleted_at: in the trash. purged_at: a tombstone, the audio is gone for good and stays gone.
     """
 
@@ -40,6 +41,7 @@ class Message(Base):
     size: Mapped[int] = mapped_column(Integer)
     sha256: Mapped[str] = mapped_column(String(64))
     content_type: Mapped[str] = mapped_column(String(64), default="audio/wav")
+    arrival: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     forwarded_from: Mapped[str | None] = mapped_column(String(36))
     forwarded_by: Mapped[str | None] = mapped_column(String(20))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

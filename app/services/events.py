@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
+
+from sqlalchemy import insert, select
 
 from app.extensions import db
 from app.models import Event
@@ -29,3 +32,13 @@ def record(event: str, mailbox_id: str, message_id: str | None = None, **data: A
             created_at=database_now(),
         )
     )
+
+
+def record_all(event: str, mailbox_id: str, message_ids: Sequence[str]) -> None:
+    """As record(), for many messages at once."""
+    now = db.session.scalar(select(database_now()))
+    rows = [
+        {"event": event, "mailbox_id": mailbox_id, "message_id": message_id, "created_at": now}
+        for message_id in message_ids
+    ]
+    db.session.execute(insert(Event), rows)

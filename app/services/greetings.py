@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import IO
 
 from sqlalchemy import select
 
 from app.database import writing
-from app.errors import NotFound
+from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.models import Greeting
-from app.models.base import new_id
-from app.services import audit, mailboxes, uploads
+from app.models.base import new_id, utc_now
+from app.models.greeting import KINDS, TEMPORARY, UNAVAILABLE
+from app.services import audit, events, mailboxes, uploads
 from app.services.context import settings
 from app.storage import AudioSource
 
-KIND = "unavailable"
 
+def set_greeting(
+    extension: str, upload: IO[bytes], *, kind: str = UNAVAILABLE, ends_at: datetime | None = None, actor: str
+) -> Greeting:
+    """Take a WAV, MP3, Ogg or FLAC file as a greeting of a mailbox.
 
-def set_greeting(extension: str, upload: IO[bytes], *, actor: str) -> Greeting:
-    """Take a WAV, MP3, Ogg or FLAC file as the greeting of a mailbox.
-
-    Raises NotFound, Invalid with a sentence for the field `greeting`, and Unavailable where the store does not answer.
+    ends_at: when a temporary one gives way, None for not at all.
+    Raises NotFound, Invalid with a sentence for a field (`greeting`, `kind`, `ends_at`), and Unavailable where the
+    store does not answer.
     """
+    _check(kind, ends_at)
     mailbox_id = mailboxes.get(extension).id
     db.session.rollback()
     made = uploads.take(
@@ -31,9 +36,10 @@ def set_greeting(extension: str, upload: IO[bytes], *, actor: str) -> Greeting:
         field="greeting",
         what="A greeting",
         longest_seconds=settings().limits.greeting_seconds,
-        metadata={"mailbox_id": mailbox_id, "kind": KIND},
+        metadata={"mailbox_id": mailbox_id, "kind": kind},
     )
-    greeting = Greeting(kind=KIND, storage_key=made.key, size=made.size, sha256=made.sha256, duration=made.duration)
+    facts = {"storage_key": made.key, "size": made.size, "sha256": made.sha256, "duration": made.duration}
+    greeting = Greeting(kind=kind, ends_at=ends_at, **facts)
     try:
         old_key = _replace(extension, greeting, actor)
     except NotFound:
@@ -45,10 +51,10 @@ def set_greeting(extension: str, upload: IO[bytes], *, actor: str) -> Greeting:
     return greeting
 
 
-def find(extension: str) -> Greeting | None:
-    """The greeting of a mailbox, or None where the default one plays; NotFound."""
+def find(extension: str, kind: str = UNAVAILABLE) -> Greeting | None:
+    """The greeting of this kind that a mailbox has, or None; NotFound."""
     box = mailboxes.get(extension)
-    return next((greeting for greeting in box.greetings if greeting.kind == KIND), None)
+    return next((greeting for greeting in box.greetings if greeting.kind == kind), None)
 
 
 def open_greeting(greeting: Greeting) -> AudioSource:
@@ -56,17 +62,32 @@ def open_greeting(greeting: Greeting) -> AudioSource:
     return uploads.open_stored(greeting.storage_key, greeting.sha256, "The greeting")
 
 
-def remove_greeting(extension: str, *, actor: str) -> None:
-    """Let the default greeting play again; harmless where it does. NotFound."""
+def remove_greeting(extension: str, kind: str = UNAVAILABLE, *, actor: str) -> bool:
+    """Let the greeting that comes after this one play again; False where there was none. NotFound."""
     with writing():
         mailboxes.get(extension, locked=True)
-        greeting = find(extension)
+        greeting = find(extension, kind)
         if greeting is None:
-            return
+            return False
         key = greeting.storage_key
         db.session.delete(greeting)
-        audit.record(actor, "greeting.remove", greeting.mailbox_id, extension)
+        events.record(events.GREETING_CHANGED, greeting.mailbox_id, kind=kind, removed=True)
+        audit.record(actor, "greeting.remove", greeting.mailbox_id, _named(extension, kind))
     uploads.remove(key)
+    return True
+
+
+def _check(kind: str, ends_at: datetime | None) -> None:
+    if kind not in KINDS:
+        raise Invalid({"kind": f"A greeting is one of {', '.join(KINDS)}."})
+    if ends_at is not None and kind != TEMPORARY:
+        raise Invalid({"ends_at": "Only a temporary greeting has an end."})
+    if ends_at is not None and ends_at <= utc_now():
+        raise Invalid({"ends_at": "This is in the past."})
+
+
+def _named(extension: str, kind: str) -> str:
+    return extension if kind == UNAVAILABLE else f"{extension} ({kind})"
 
 
 def _replace(extension: str, greeting: Greeting, actor: str) -> str | None:
@@ -74,12 +95,13 @@ def _replace(extension: str, greeting: Greeting, actor: str) -> str | None:
     with writing():
         # Two uploads for one mailbox take turns.
         box = mailboxes.get(extension, locked=True)
-        old = db.session.scalar(select(Greeting).where(Greeting.mailbox_id == box.id, Greeting.kind == KIND))
+        old = db.session.scalar(select(Greeting).where(Greeting.mailbox_id == box.id, Greeting.kind == greeting.kind))
         old_key = old.storage_key if old else None
         if old is not None:
             db.session.delete(old)
             db.session.flush()
         greeting.mailbox_id = box.id
         db.session.add(greeting)
-        audit.record(actor, "greeting.set", box.id, extension)
+        events.record(events.GREETING_CHANGED, box.id, kind=greeting.kind, removed=False)
+        audit.record(actor, "greeting.set", box.id, _named(extension, greeting.kind))
     return old_key

@@ -5,26 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from app.database import writing
 from app.errors import Forbidden, Invalid, NotFound, Unavailable
 from app.extensions import db
-from app.jobs import queue
 from app.models import Delivery, Message
 from app.models.base import database_now
 from app.models.delivery import FAILED, PENDING, RUNNING
 from app.models.message import DISCARDED, NEW, SAVED
-from app.services import audit, fields, mailboxes, outbox, trimmed
+from app.services import audit, events, fields, mailboxes, outbox, quota, trimmed
 from app.services.context import settings
-from app.services.inbox import touch
+from app.services.deposit import SpoolFate, Take, arrival_of, enqueue, known_ids, save_take
+from app.services.inbox import changed, tell_lamps
 from app.services.purge import sweep_retention
 from app.services.spool import wav_of
 from app.storage import AudioSource, MissingObject, StoreError, open_store
@@ -52,92 +48,6 @@ TRASH = "trash"
 VIEWS = ("all", NEW, SAVED, TRASH, DISCARDED)
 MAX_LIMIT = 200
 AWAY = "The recording is still on its way to the store; try again in a moment."
-
-
-class SpoolFate(Enum):
-    """What becomes of a spool file whose message is known: it is still needed, or it may go."""
-
-    OWED = "owed"
-    STORED = "stored"
-
-
-@dataclass(frozen=True)
-class Take:
-    """A finished recording as the voice worker hands it over. duration: seconds; size: bytes; host: of its spool."""
-
-    id: str
-    mailbox_id: str
-    caller_number: str
-    caller_name: str
-    call_id: str
-    received_at: datetime
-    duration: float
-    size: int
-    sha256: str
-    urgent: bool
-    discarded: bool
-    host: str
-
-
-def save_take(take: Take) -> Message:
-    """Make the message of a take with its outbox rows in one commit, once however often it is called.
-
-    A discarded take gets a row without deliveries: it waits in the spool for somebody to keep it. A message that
-    is known already learns on which host its audio lies: hosts get other names.
-    """
-    found = db.session.get(Message, take.id)
-    if found is not None:
-        _settle(found, take.host)
-        return found
-    message = Message(
-        id=take.id,
-        mailbox_id=take.mailbox_id,
-        caller_number=_text(take.caller_number, 128),
-        caller_name=_text(take.caller_name, 128),
-        call_id=_text(take.call_id, 255),
-        received_at=take.received_at,
-        duration=take.duration,
-        state=DISCARDED if take.discarded else NEW,
-        urgent=take.urgent,
-        spool_host=take.host,
-        size=take.size,
-        sha256=take.sha256,
-        # Not this host's clock: a recording without speech is purged so many days after it.
-        created_at=database_now(),
-    )
-    rows = [] if take.discarded else outbox.rows_for(message, settings())
-    try:
-        with writing():
-            # The mailbox first: two inserts share its row (foreign key), and would each wait for the other to touch it.
-            touch(take.mailbox_id)
-            db.session.add(message)
-            db.session.flush()
-            db.session.add_all(rows)
-    except IntegrityError:
-        found = db.session.get(Message, take.id)
-        if found is None:
-            raise
-        return found
-    _enqueue(rows)
-    return message
-
-
-def known_ids(ids: Iterable[str]) -> dict[str, SpoolFate]:
-    """What is known of takes in the spool of this host.
-
-    Left out, and to be saved, are ids without a message, and those whose audio is said to lie on another host.
-    """
-    host, fates = settings().host_name, {}
-    wanted = list(ids)
-    for start in range(0, len(wanted), 500):
-        part = wanted[start : start + 500]
-        query = select(Message.id, Message.spool_host, Message.purged_at).where(Message.id.in_(part))
-        for message_id, spool_host, purged_at in db.session.execute(query):
-            if purged_at is not None or spool_host is None:
-                fates[message_id] = SpoolFate.STORED
-            elif spool_host == host:
-                fates[message_id] = SpoolFate.OWED
-    return fates
 
 
 def listing(
@@ -210,8 +120,9 @@ def mark(message_id: str, state: str, *, actor: str, mailbox_id: str | None = No
             raise Invalid({"state": "This recording is not a message; keep it first."})
         if message.state != state:
             message.state = state
-            touch(message.mailbox_id)
+            changed(events.MESSAGE_READ if state == SAVED else events.MESSAGE_UNREAD, message.mailbox_id, message.id)
             audit.record(actor, f"message.{state}", message.id)
+    tell_lamps(message.mailbox_id)
     return message
 
 
@@ -221,8 +132,9 @@ def trash(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Mess
         message = get(message_id, mailbox_id=mailbox_id, locked=True)
         if message.deleted_at is None:
             message.deleted_at = db.session.scalar(select(database_now()))
-            touch(message.mailbox_id)
+            changed(events.MESSAGE_DELETED, message.mailbox_id, message.id)
             audit.record(actor, "message.delete", message.id)
+    tell_lamps(message.mailbox_id)
     return message
 
 
@@ -232,8 +144,9 @@ def restore(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Me
         message = get(message_id, mailbox_id=mailbox_id, locked=True)
         if message.deleted_at is not None:
             message.deleted_at = None
-            touch(message.mailbox_id)
+            changed(events.MESSAGE_RESTORED, message.mailbox_id, message.id)
             audit.record(actor, "message.restore", message.id)
+    tell_lamps(message.mailbox_id)
     return message
 
 
@@ -246,11 +159,15 @@ def keep(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Messa
             raise Forbidden("Take this recording out of the trash first.")
         if message.state == DISCARDED:
             message.state = NEW
-            touch(message.mailbox_id)
+            changed(events.MESSAGE_CREATED, message.mailbox_id, message.id, urgent=message.urgent)
+            message.arrival = arrival_of(message.mailbox_id)
+            db.session.flush()
+            quota.warn(message.mailbox_id, message.duration)
             rows = outbox.rows_for(message, settings())
             db.session.add_all(rows)
             audit.record(actor, "message.keep", message.id)
-    _enqueue(rows)
+    enqueue(rows)
+    tell_lamps(message.mailbox_id)
     return message
 
 
@@ -280,28 +197,6 @@ def open_whole(message: Message) -> AudioSource:
     return trimmed.whole(settings(), message.id, open_audio(message))
 
 
-def _settle(message: Message, host: str) -> None:
-    """The audio of a message that is only in a spool lies on this host: its upload runs here."""
-    if message.purged_at is not None or message.spool_host in (None, host):
-        return
-    log.warning("message=%s lies in the spool of %s, no longer of %s", message.id, host, message.spool_host)
-    with writing():
-        moved = (
-            update(Message)
-            .where(Message.id == message.id, Message.spool_host.is_not(None), Message.purged_at.is_(None))
-            .values(spool_host=host)
-        )
-        upload = update(Delivery).where(Delivery.message_id == message.id, Delivery.kind == outbox.UPLOAD)
-        db.session.execute(upload.values(target=host, queued_until=None))
-        db.session.execute(moved)
-
-
-def _enqueue(rows: list[Delivery]) -> None:
-    """Start the first delivery at once; whatever fails here is found by the relay."""
-    for row in rows[:1]:
-        queue.enqueue_delivery(row)
-
-
 def _in_view(view: str) -> ColumnElement[bool]:
     alive = Message.purged_at.is_(None)
     if view == TRASH:
@@ -329,7 +224,3 @@ def _after(cursor: str | None) -> list[ColumnElement[bool]]:
     except (ValueError, OverflowError, binascii.Error):
         raise Invalid({"cursor": "This is not a cursor of this list."}) from None
     return [or_(Message.received_at < at, and_(Message.received_at == at, Message.id < message_id))]
-
-
-def _text(value: str, longest: int) -> str:
-    return "".join(character for character in value if character.isprintable())[:longest]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from enum import StrEnum
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -18,20 +19,47 @@ DOWN = UP[::-1]
 LONGEST_SECRET = 1024
 
 
+class Rule(StrEnum):
+    """A rule that a PIN may break."""
+
+    DIGITS = "digits"
+    TOO_SHORT = "too short"
+    TOO_LONG = "too long"
+    ALL_THE_SAME = "all the same"
+    IN_A_ROW = "in a row"
+    IS_EXTENSION = "is extension"
+
+
+def broken_rule(pin: str, extension: str) -> Rule | None:
+    """The first rule that a PIN breaks, or None."""
+    rules = settings().pin
+    if not (pin.isascii() and pin.isdigit()):
+        return Rule.DIGITS
+    if len(pin) < rules.minimum_length:
+        return Rule.TOO_SHORT
+    if len(pin) > rules.maximum_length:
+        return Rule.TOO_LONG
+    if len(set(pin)) == 1:
+        return Rule.ALL_THE_SAME
+    if pin in UP or pin in DOWN:
+        return Rule.IN_A_ROW
+    return Rule.IS_EXTENSION if pin == extension else None
+
+
 def problem_of(pin: str, extension: str) -> str | None:
     """The rule that a PIN breaks, as a sentence, or None."""
     rules = settings().pin
-    if not (pin.isascii() and pin.isdigit()):
-        return "A PIN consists of digits only."
-    if not rules.minimum_length <= len(pin) <= rules.maximum_length:
-        return f"A PIN has {rules.minimum_length} to {rules.maximum_length} digits; this one has {len(pin)}."
-    if len(set(pin)) == 1:
-        return "The digits of a PIN must not all be the same."
-    if pin in UP or pin in DOWN:
-        return "The digits of a PIN must not count up or down, like 1234 or 8765."
-    if pin == extension:
-        return "A PIN must not be the extension."
-    return None
+    length = f"A PIN has {rules.minimum_length} to {rules.maximum_length} digits; this one has {len(pin)}."
+    sentences = {
+        Rule.DIGITS: "A PIN consists of digits only.",
+        Rule.TOO_SHORT: length,
+        Rule.TOO_LONG: length,
+        Rule.ALL_THE_SAME: "The digits of a PIN must not all be the same.",
+        Rule.IN_A_ROW: "The digits of a PIN must not count up or down, like 1234 or 8765.",
+        Rule.IS_EXTENSION: "A PIN must not be the extension.",
+    }
+    broken = broken_rule(pin, extension)
+    return sentences[broken] if broken else None
 
 
 def generate(extension: str) -> str:
@@ -66,6 +94,12 @@ def verify(hashed: str, secret: str) -> bool:
 def is_outdated(hashed: str) -> bool:
     """Whether the hash was made with other parameters than those in force."""
     return _hasher(settings().pin).check_needs_rehash(hashed)
+
+
+@cache
+def decoy() -> str:
+    """The hash of no secret that anybody has, compared where nobody has the name or number: answers take as long."""
+    return hash_secret("nobody has this secret")
 
 
 def _bytes(secret: str) -> bytes:

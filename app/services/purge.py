@@ -12,9 +12,9 @@ from app.extensions import db
 from app.models import Greeting, Mailbox, Message
 from app.models.base import database_now, utc_now
 from app.models.message import DISCARDED
-from app.services import trimmed
+from app.services import events, trimmed
 from app.services.context import settings
-from app.services.inbox import touch
+from app.services.inbox import changed
 from app.services.spool import remove_spool
 from app.storage import StoreError, message_key, open_store
 
@@ -67,7 +67,7 @@ def _bury(message_id: str, which: ColumnElement[bool]) -> bool:
             return False
         message.purged_at = utc_now()
         message.caller_number = message.caller_name = message.call_id = ""
-        touch(message.mailbox_id)
+        changed(events.MESSAGE_PURGED, message.mailbox_id, message.id)
     return True
 
 

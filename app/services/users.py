@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -28,7 +26,7 @@ def authenticate(name: str, password: str) -> User | None:
     """
     name = name.strip()
     user = db.session.scalar(select(User).where(User.name == name)) if fields.is_user_name(name) else None
-    hashed = user.password_hash if user else _decoy()
+    hashed = user.password_hash if user else pins.decoy()
     user_id, active = (user.id, user.active) if user else ("", False)
     # No transaction is open while the hash is computed.
     db.session.rollback()
@@ -162,11 +160,6 @@ def _role(value: str) -> str:
     if value not in (ADMIN, STAFF):
         raise fields.Problem("A role is admin or staff.")
     return value
-
-
-@cache
-def _decoy() -> str:
-    return pins.hash_secret("nobody has this password")
 
 
 def count() -> int:

@@ -38,15 +38,19 @@ BOX_COLUMNS = (
     ("phone_locked_until", UTCDateTime(), {"nullable": True}),
     ("phone_locks", sa.Integer(), {"nullable": False, "server_default": "0"}),
 )
-MESSAGE_COLUMNS = (("forwarded_from", sa.String(length=36)), ("forwarded_by", sa.String(length=20)))
+MESSAGE_COLUMNS = (
+    ("arrival", sa.Integer(), {"nullable": False, "server_default": "0"}),
+    ("forwarded_from", sa.String(length=36), {"nullable": True}),
+    ("forwarded_by", sa.String(length=20), {"nullable": True}),
+)
 
 
 def upgrade() -> None:
     # Added one by one, without a copy of the table: that of the messages may be large.
     for name, kind, options in BOX_COLUMNS:
         op.add_column("voicemail_box", sa.Column(name, kind, **options))
-    for name, kind in MESSAGE_COLUMNS:
-        op.add_column("voicemail_message", sa.Column(name, kind, nullable=True))
+    for name, kind, options in MESSAGE_COLUMNS:
+        op.add_column("voicemail_message", sa.Column(name, kind, **options))
     op.add_column("voicemail_greeting", sa.Column("ends_at", UTCDateTime(), nullable=True))
 
     op.create_table(
@@ -100,7 +104,7 @@ def downgrade() -> None:
     op.drop_table("voicemail_event")
     op.drop_table("voicemail_alias")
     op.drop_column("voicemail_greeting", "ends_at")
-    for name, _ in reversed(MESSAGE_COLUMNS):
+    for name, _, _ in reversed(MESSAGE_COLUMNS):
         op.drop_column("voicemail_message", name)
     for name, _, _ in reversed(BOX_COLUMNS):
         op.drop_column("voicemail_box", name)
