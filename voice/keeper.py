@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
@@ -24,6 +25,8 @@ from voice.board import Board
 from voice.errors import SpoolError
 from voice.logs import set_up_logging
 from voice.mailbox import snapshot_path, to_plain, write_snapshot
+from voice.owner import plain
+from voice.owner_store import OwnerStore
 from voice.store import Store
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,12 @@ RECONCILE_SECONDS = 60.0
 SNAPSHOT_SECONDS = 5.0
 RETRY_SECONDS = 2.0
 WORKERS = 4
+# Hashes of PINs, of which so many are computed at a time: they are behind all else on this machine.
+PIN_WORKERS, PIN_NICENESS = 2, 10
+# Audio that owners listen to: a store that is slow holds up nobody but them.
+SOUND_WORKERS = 4
+PIN_REQUESTS = frozenset(("log_in", "change_pin"))
+SOUND_REQUESTS = frozenset(("audio", "recipient", "forward", "greeting", "set_greeting", "delete_saved"))
 
 
 class Keeper:
@@ -39,6 +48,7 @@ class Keeper:
     def __init__(self, settings: Settings, channel: socket.socket) -> None:
         self._settings, self._channel = settings, channel
         self._store = Store(settings)
+        self._owners = OwnerStore(settings, self._store)
         self._write_lock = threading.Lock()
         self._stopping = threading.Event()
         self._owed: set[str] = set()
@@ -55,13 +65,17 @@ class Keeper:
         try:
             with (
                 ThreadPoolExecutor(WORKERS, thread_name_prefix="keeper") as pool,
+                ThreadPoolExecutor(PIN_WORKERS, thread_name_prefix="pins", initializer=_stand_back) as pins,
+                ThreadPoolExecutor(SOUND_WORKERS, thread_name_prefix="sounds") as sounds,
                 self._channel.makefile("rb") as lines,
             ):
                 for line in lines:
                     request = json.loads(line)
                     # In order, and before anything that takes its time.
                     if not self._board.take(request):
-                        pool.submit(self._serve, request)
+                        name = request.get("name")
+                        chosen = pins if name in PIN_REQUESTS else sounds if name in SOUND_REQUESTS else pool
+                        chosen.submit(self._serve, request)
         except ConnectionResetError:
             pass
         except ValueError:
@@ -107,9 +121,17 @@ class Keeper:
             return self._save(request["take"])
         if ask == "adopt":
             return self._store.adopt([request["take"]])
+        if ask == "owner":
+            return self._answer_owner(request)
         if ask in ("find_counts", "count_messages", "load_subscriptions", "save_subscriptions"):
             return self._answer_subscriptions(ask, request)
         raise ValueError(f"unknown request {ask!r}")
+
+    def _answer_owner(self, request: dict[str, Any]) -> Any:
+        """What an owner's call asks; its flow may have given up waiting while others were served."""
+        if time.monotonic() > request["until"]:
+            raise TimeoutError("nobody waits for it any more")
+        return plain(self._owners.answer(request["name"], request["arguments"]))
 
     def _answer_subscriptions(self, ask: str, request: dict[str, Any]) -> Any:
         if ask == "find_counts":
@@ -138,13 +160,14 @@ class Keeper:
     def _chores(self) -> None:
         """The reconciler, the snapshot, and takes whose commit failed, each at its own pace."""
         wait = 0.0
-        elapsed = {"reconcile": RECONCILE_SECONDS, "snapshot": SNAPSHOT_SECONDS, "owed": RETRY_SECONDS}
+        elapsed = {"reconcile": RECONCILE_SECONDS, "snapshot": SNAPSHOT_SECONDS, "owed": RETRY_SECONDS, "tidy": 0.0}
         while not self._stopping.wait(wait):
             wait = 0.5
             for name, chore, period in (
                 ("owed", self._retry_owed, RETRY_SECONDS),
                 ("snapshot", self._refresh_snapshot, SNAPSHOT_SECONDS),
                 ("reconcile", self._store.reconcile, RECONCILE_SECONDS),
+                ("tidy", self._owners.tidy, RECONCILE_SECONDS),
             ):
                 elapsed[name] += wait
                 if elapsed[name] < period:
@@ -166,6 +189,11 @@ class Keeper:
         facts = self._store.all_mailboxes()
         if facts is not None:
             write_snapshot(snapshot_path(self._settings.instance), facts)
+
+
+def _stand_back() -> None:
+    """Let the thread that runs this go behind all others of this machine."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PIN_NICENESS)
 
 
 def _one_line(error: Exception) -> str:

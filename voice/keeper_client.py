@@ -134,6 +134,12 @@ class KeeperClient:
         """Write subscriptions down by their keys, or delete them (None). KeeperAway."""
         self._ask(SAVE_SECONDS, ask="save_subscriptions", port=port, rows=rows)
 
+    def ask_owner(self, timeout: float, name: str, arguments: dict[str, Any]) -> Any:
+        """A request of an owner's call (voice/owner_client.py); after `timeout` seconds it is not begun any more."""
+        # The clock is the same in all processes of a host.
+        until = time.monotonic() + timeout
+        return self._ask(timeout, ask="owner", name=name, until=until, arguments=arguments)
+
     def _ask(self, timeout: float, **request: Any) -> Any:
         number, future = next(self._numbers), Future[Any]()
         self._waiting[number] = future

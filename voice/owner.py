@@ -7,11 +7,11 @@ Times are UTC. PINs pass through here and are never logged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from voice.mailbox import MessageCounts
 
@@ -147,6 +147,19 @@ class Arrival:
 
     ids: tuple[str, ...]
     marker: str
+
+
+def plain(value: Any) -> Any:
+    """An answer as values that JSON can carry; times in ISO 8601."""
+    if is_dataclass(value):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    return value.value if isinstance(value, StrEnum) else value
 
 
 class OwnerRequests(Protocol):

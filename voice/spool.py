@@ -34,7 +34,7 @@ class Sidecar:
 
     duration, speech: seconds. size: bytes of the WAV file. law: pcmu or pcma. trimmed: the file is to be cut to its
     size where it is longer (voice/trimming.py). again: the recording is the one beside it, where there is one
-    (voice/retakes.py).
+    (voice/retakes.py). forwarded_from, forwarded_by: of a copy, the message and the extension that sent it on.
     """
 
     id: str
@@ -54,6 +54,8 @@ class Sidecar:
     ended_by: str = ""
     trimmed: bool = False
     again: bool = False
+    forwarded_from: str = ""
+    forwarded_by: str = ""
     version: int = VERSION
 
     @classmethod
@@ -203,6 +205,14 @@ def sweep(folder: Path) -> None:
                         os.unlink(entry.path)
                 finally:
                     os.close(descriptor)
+
+
+def sweep_copies(folder: Path) -> None:
+    """Remove copies of audio that a kill broke off some minutes ago."""
+    for entry in _entries(folder, ".wav.part"):
+        with suppress(FileNotFoundError):
+            if time.time() - entry.stat().st_mtime > 600:
+                os.unlink(entry.path)
 
 
 def _entries(folder: Path, suffix: str) -> list[os.DirEntry[str]]:

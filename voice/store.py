@@ -5,18 +5,13 @@ It runs in the keeper process (voice/keeper.py), never in the process that paces
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
-import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import redis
 from sqlalchemy import func, select
@@ -28,20 +23,17 @@ from app.config import Settings
 from app.extensions import db
 from app.models import Alias, Greeting, Mailbox
 from app.models.greeting import TEMPORARY
-from app.services import fields, greetings, mailboxes, messages, subscriptions, trimmed
+from app.services import fields, greetings, mailboxes, messages, quota, subscriptions, trimmed
 from app.services import spool as app_spool
-from app.storage import AudioSource
 from voice import retakes, spool, trimming
 from voice.errors import SpoolError
 from voice.mailbox import MailboxFacts, MessageCounts
 from voice.media import wav
 from voice.media.speech import speech_seconds
-from voice.prompts import prepare_payloads
+from voice.sound_cache import SoundCache
 
 log = logging.getLogger(__name__)
 HEARTBEAT_TTL_SECONDS = 15
-# Younger files of the cache are left alone.
-TIDY_SECONDS = 600.0
 
 
 class Store:
@@ -50,16 +42,20 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._app = create_app(settings, portal=False)
-        self._cache = settings.instance / "voice" / "greetings"
+        self.greetings = SoundCache(settings.instance / "voice" / "greetings")
         self._redis = redis.Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
         self._seen: object = None
+
+    def context(self) -> AbstractContextManager[object]:
+        """One session of the application, for one piece of work."""
+        return self._app.app_context()
 
     def find_mailbox(self, extensions: Iterable[str]) -> MailboxFacts | None:
         """The first of these extensions that has a living mailbox."""
         wanted = [name for name in dict.fromkeys(extensions) if fields.is_extension(name)]
         with self._app.app_context():
             box = mailboxes.find(wanted)
-            return self._facts(box) if box else None
+            return self._facts(box, full=quota.of(box).full) if box else None
 
     def all_mailboxes(self) -> list[MailboxFacts] | None:
         """Every living mailbox, for the snapshot; None where nothing changed since the last time."""
@@ -76,7 +72,7 @@ class Store:
             rows = db.session.scalars(living.options(*together)).all()
             facts = [self._facts(box) for box in rows]
             self._seen = seen
-            self._tidy(facts)
+            self.greetings.keep_only(path for item in facts for path in item.greetings.values())
             return facts
 
     def save(self, take_id: str) -> bool:
@@ -122,6 +118,8 @@ class Store:
             urgent=sidecar.urgent,
             discarded=sidecar.state == spool.DISCARDED,
             host=self._settings.host_name,
+            forwarded_from=sidecar.forwarded_from,
+            forwarded_by=sidecar.forwarded_by,
         )
 
     def reconcile(self) -> int:
@@ -129,6 +127,7 @@ class Store:
         adopted = self.adopt(spool.listing(self._settings.spool_dir))
         # Last: what cannot be removed must not be in the way of messages.
         spool.sweep(self._settings.spool_dir)
+        spool.sweep_copies(self._settings.spool_dir)
         with self._app.app_context():
             trimmed.sweep(self._settings)
         return adopted
@@ -240,7 +239,7 @@ class Store:
         )
         return True
 
-    def _facts(self, box: Mailbox) -> MailboxFacts:
+    def _facts(self, box: Mailbox, *, full: bool = False) -> MailboxFacts:
         phone = self._settings.phone
         temporary = next((item for item in box.greetings if item.kind == TEMPORARY), None)
         return MailboxFacts(
@@ -257,6 +256,7 @@ class Store:
             trusts_own_phone=box.trusts_own_phone,
             speaks_envelope=phone.speaks_envelope if box.speaks_envelope is None else box.speaks_envelope,
             review=phone.review if box.review is None else box.review,
+            full=full,
             max_duration=box.max_duration,
             silence_timeout=box.silence_timeout,
             min_speech=box.min_speech,
@@ -264,52 +264,10 @@ class Store:
 
     def _cached(self, greeting: Greeting) -> str | None:
         """The greeting's file in the cache, fetched from the store where it is not there yet."""
-        path = self._cache / f"{greeting.sha256}.wav"
-        if path.exists():
-            return _prepared(path)
+        name = greeting.sha256
         try:
-            source = greetings.open_greeting(greeting)
-            self._cache.mkdir(parents=True, exist_ok=True)
-            # Several calls may want it at once; each fetches into a file of its own.
-            with tempfile.NamedTemporaryFile(dir=self._cache, suffix=".part", delete=False) as part:
-                try:
-                    _fetch(source, part, greeting.sha256)
-                    os.replace(part.name, path)
-                except BaseException:
-                    os.unlink(part.name)
-                    raise
+            return str(self.greetings.fetch(name, name, lambda: greetings.open_greeting(greeting)))
         except Exception:
             # A store that is away must not cost the call: the default greeting plays.
             log.exception("greeting=%s cannot be fetched; the default greeting plays", greeting.id)
             return None
-        return _prepared(path)
-
-    def _tidy(self, facts: Iterable[MailboxFacts]) -> None:
-        """What is no mailbox's greeting any more leaves the cache."""
-        wanted = {path for item in facts for path in item.greetings.values()}
-        for path in self._cache.iterdir() if self._cache.is_dir() else ():
-            with suppress(FileNotFoundError):
-                # A keeper beside this one may know a newer greeting.
-                if str(path.with_suffix(".wav")) not in wanted and time.time() - path.stat().st_mtime >= TIDY_SECONDS:
-                    path.unlink()
-
-
-def _prepared(path: Path) -> str:
-    """The greeting, with its payloads beside it: the voice worker then only reads bytes."""
-    try:
-        prepare_payloads(path)
-    except (OSError, ValueError) as error:
-        log.error("greeting=%s cannot be prepared: %s", path, error)
-    return str(path)
-
-
-def _fetch(source: AudioSource, part: IO[bytes], sha256: str) -> None:
-    """Write audio to a file that is on disk when this returns; ValueError where it is not what its hash says."""
-    digest = hashlib.sha256()
-    for block in source.blocks():
-        digest.update(block)
-        part.write(block)
-    part.flush()
-    os.fsync(part.fileno())
-    if digest.hexdigest() != sha256:
-        raise ValueError("the store gave something else than the greeting")
