@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from app.config import Settings
 from voice import router
@@ -21,7 +21,7 @@ from voice.mailbox import MailboxFacts, snapshot_path
 from voice.media.loop import MediaLoop
 from voice.media.recorder import SpoolWriter
 from voice.message_waiting import MessageWaitingDesk
-from voice.owner import OwnerRequests
+from voice.owner_client import OwnerClient
 from voice.prompts import Prompts
 from voice.reception import Reception, Refused
 from voice.sip import Account, Credentials, GateRules, InviteFacts, Phone, SipCall, SubscriptionRules
@@ -232,7 +232,7 @@ class VoiceWorker:
 def _desk(settings: Settings, prompts: Prompts, keeper: KeeperClient) -> Desk:
     return Desk(
         prompts=prompts,
-        requests=cast("OwnerRequests", keeper),
+        requests=OwnerClient(keeper),
         limits=Limits(settings.silence_timeout, settings.max_duration),
         folder=settings.instance / "voice" / "menus",
         language=settings.language,

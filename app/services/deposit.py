@@ -98,7 +98,7 @@ def save_take(take: Take) -> Message:
         if found is None:
             raise
         return found
-    enqueue(rows)
+    start_deliveries(rows)
     tell_lamps(take.mailbox_id)
     return message
 
@@ -153,7 +153,7 @@ def _settle(message: Message, host: str) -> None:
         db.session.execute(moved)
 
 
-def enqueue(rows: list[Delivery]) -> None:
+def start_deliveries(rows: list[Delivery]) -> None:
     """Start the first delivery at once; whatever fails here is found by the relay."""
     for row in rows[:1]:
         queue.enqueue_delivery(row)

@@ -19,7 +19,7 @@ from app.models.delivery import FAILED, PENDING, RUNNING
 from app.models.message import DISCARDED, NEW, SAVED
 from app.services import audit, events, fields, mailboxes, outbox, quota, trimmed
 from app.services.context import settings
-from app.services.deposit import SpoolFate, Take, arrival_of, enqueue, known_ids, save_take
+from app.services.deposit import SpoolFate, Take, arrival_of, known_ids, save_take, start_deliveries
 from app.services.inbox import changed, tell_lamps
 from app.services.purge import sweep_retention
 from app.services.spool import wav_of
@@ -166,7 +166,7 @@ def keep(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Messa
             rows = outbox.rows_for(message, settings())
             db.session.add_all(rows)
             audit.record(actor, "message.keep", message.id)
-    enqueue(rows)
+    start_deliveries(rows)
     tell_lamps(message.mailbox_id)
     return message
 

@@ -18,8 +18,7 @@ from app.services import greetings, mailboxes, messages, purge
 from tests.calls.spooled import SECONDS, begun, finished
 from tests.peers.instance import Instance
 from tests.peers.speech import speech
-from voice import spool
-from voice import store as store_module
+from voice import sound_cache, spool
 from voice.errors import SpoolError
 from voice.media import g711, wav
 from voice.media.g711 import Law
@@ -262,7 +261,7 @@ def test_a_greeting_that_was_removed_leaves_the_cache(
     assert len(list(cache.iterdir())) == 6
     with instance.app.app_context():
         greetings.remove_greeting("7002", actor="test")
-    monkeypatch.setattr(store_module, "TIDY_SECONDS", 0.0)
+    monkeypatch.setattr(sound_cache, "YOUNG_SECONDS", 0.0)
     assert store.all_mailboxes() is not None
     left = Path(cached[EXTENSION] or "")
     assert sorted(cache.iterdir()) == sorted([left, *(payload_path(left, law) for law in Law)])
