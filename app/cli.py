@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.config import LANGUAGES
 from app.errors import AppError
-from app.services import mailboxes, tokens, users
+from app.services import mailboxes, phone_access, tokens, users
+from app.services.mailbox_options import Options
 
 ACTOR = "command line"
 P = ParamSpec("P")
@@ -67,11 +68,42 @@ def add_user(name: str, role: str, password: str | None) -> None:
 @click.option("--email", default="")
 @click.option("--language", type=click.Choice(LANGUAGES), default=None)
 @click.option("--timezone", default="")
+@click.option("--alias", "aliases", multiple=True, help="A number that leads to it too; may be given several times.")
+@click.option("--operator", default="", help="Where key 0 leads to.")
+@click.option("--announcement-only", is_flag=True, help="It plays a greeting and takes no messages.")
+@click.option("--trusts-own-phone", is_flag=True, help="No PIN is asked for at its own phone.")
+@click.option("--envelope/--no-envelope", "speaks_envelope", default=None, help="When and from whom, before messages.")
+@click.option("--review/--no-review", default=None, help="Callers may listen to their message, or record it again.")
+@click.option("--max-messages", default="", help="Messages that it holds.")
+@click.option("--max-seconds", default="", help="Seconds that all its messages last at most.")
+@click.option("--max-duration", default="", help="Longest message, seconds.")
+@click.option("--silence-timeout", default="", help="Silence that ends a message, seconds.")
+@click.option("--min-speech", default="", help="Speech that a message needs, seconds.")
 @told
-def add_mailbox(extension: str, pin: str, language: str | None, **details: Any) -> None:
-    """Add a mailbox."""
-    box = mailboxes.create(extension, pin=pin, language=language or "", **details, actor=ACTOR)
-    click.echo(f"Mailbox {box.extension} takes messages.")
+def add_mailbox(
+    extension: str, pin: str, name: str, email: str, language: str | None, timezone: str, **options: Any
+) -> None:
+    """Add a mailbox; what is left out is as in the settings."""
+    box = mailboxes.create(
+        extension,
+        pin=pin,
+        name=name,
+        email=email,
+        language=language or "",
+        timezone=timezone,
+        options=Options(**options | {"aliases": " ".join(options["aliases"])}),
+        actor=ACTOR,
+    )
+    click.echo(f"Mailbox {box.extension} {'plays its greeting' if box.announcement_only else 'takes messages'}.")
+
+
+@mailbox_commands.command("unlock")
+@click.argument("extension")
+@told
+def unlock_mailbox(extension: str) -> None:
+    """End the lock that wrong PINs put on a mailbox's telephone access."""
+    phone_access.unlock(extension, actor=ACTOR)
+    click.echo(f"The owner of mailbox {extension} may log in by phone.")
 
 
 @mailbox_commands.command("list")

@@ -42,3 +42,9 @@ def record_all(event: str, mailbox_id: str, message_ids: Sequence[str]) -> None:
         for message_id in message_ids
     ]
     db.session.execute(insert(Event), rows)
+
+
+def recent(mailbox_id: str, limit: int = 8) -> list[Event]:
+    """What happened last in a mailbox, the newest first."""
+    query = select(Event).where(Event.mailbox_id == mailbox_id).order_by(Event.created_at.desc(), Event.id)
+    return list(db.session.scalars(query.limit(limit)))

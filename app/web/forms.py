@@ -53,9 +53,10 @@ class PinForm(Form):
 
 
 class GreetingForm(Form):
-    """A sound file."""
+    """A sound file, and when it gives way where it is a temporary greeting."""
 
     greeting = FileField("Sound file")
+    ends_at = StringField("Until")
 
 
 class PromptForm(Form):

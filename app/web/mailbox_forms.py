@@ -39,7 +39,7 @@ class MailboxDetailsForm(Form):
     aliases = StringField("Other numbers")
     operator = StringField("Operator")
     announcement_only = BooleanField("Greeting only: callers cannot leave a message")
-    trusts_own_phone = BooleanField("Trusts its own phone: no PIN is asked for there")
+    trusts_own_phone = BooleanField("Trusts its own phone, which logs in by itself")
     speaks_envelope = SelectField("Envelope before each message", default="", validate_choice=False)
     review = SelectField("Review after the pound key", default="", validate_choice=False)
     max_messages = StringField("Most messages")

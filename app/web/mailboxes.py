@@ -11,7 +11,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.config import Settings
 from app.errors import Invalid
 from app.models import Mailbox
-from app.services import greetings, mailboxes, pins
+from app.models.base import utc_now
+from app.services import greetings, mailboxes, phone_access, pins
 from app.web import htmx, notices
 from app.web.access import actor, login_required
 from app.web.forms import DeleteMailboxForm, PinForm
@@ -28,7 +29,7 @@ def index() -> AnyResponse:
     """The list; HTMX gets its rows, and nothing where they are those it names by `version`."""
     search = request.args.get("search", "")[:100]
     page = min(request.args.get("page", 1, type=int), HIGHEST_PAGE)
-    context = {"listing": mailboxes.page(search, page), "search": search}
+    context = {"listing": mailboxes.page(search, page), "search": search, "now": utc_now()}
     rows = render_template("mailboxes/_rows.html", **context)
     version = fingerprint(rows)
     if not htmx.wanted():
@@ -122,6 +123,15 @@ def reset_pin(extension: str) -> AnyResponse:
     if typed:
         return htmx.go(url_for("messages.index", extension=extension))
     return _pin_shown(extension, made)
+
+
+@blueprint.post("/mailboxes/<extension:extension>/unlock")
+@login_required
+def unlock(extension: str) -> AnyResponse:
+    """End the lock of a mailbox's telephone access."""
+    phone_access.unlock(extension, actor=actor())
+    notices.tell(f"The owner of mailbox {extension} may log in by phone again.")
+    return htmx.go(url_for("messages.index", extension=extension))
 
 
 @blueprint.get("/mailboxes/<extension:extension>/delete")

@@ -11,10 +11,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.config import Settings
 from app.models import Message
 from app.models.message import DISCARDED, NEW, SAVED
-from app.services import greetings, mailboxes, messages, trimmed
-from app.web import htmx, notices
+from app.services import events, mailboxes, messages, phone_access, quota, trimmed
+from app.web import greetings, htmx, notices
 from app.web.access import actor, login_required
-from app.web.forms import GreetingForm
+from app.web.event_words import event_words
 from app.web.words import caller
 
 blueprint = Blueprint("messages", __name__, url_prefix="/console/voicemail")
@@ -52,12 +52,15 @@ def index(extension: str) -> AnyResponse:
     """The page of a mailbox."""
     settings: Settings = current_app.extensions["settings"]
     context = _inbox(extension)
+    mailbox = context["mailbox"]
     return htmx.answer(
         render_template(
             "messages/index.html",
             tabs=TABS,
-            greeting=greetings.find(extension),
-            greeting_form=GreetingForm(),
+            greetings=greetings.items(mailbox),
+            locked_until=phone_access.locked_until(mailbox),
+            quota=quota.of(mailbox),
+            happened=[(row.created_at, event_words(row)) for row in events.recent(mailbox.id)],
             retention=settings.retention,
             **context,
         )

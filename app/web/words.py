@@ -26,7 +26,7 @@ UNKNOWN_CALLER = "Unknown caller"
 
 def init_app(app: Flask) -> None:
     """Let templates say these things."""
-    for function in (at, at_full, length_words, caller, delivery_words, fingerprint, language_name):
+    for function in (at, until, at_full, length_words, caller, delivery_words, fingerprint, language_name):
         app.add_template_filter(function)
     app.jinja_env.globals["limits"] = app.extensions["settings"].limits
 
@@ -39,6 +39,12 @@ def at(moment: datetime, zone: str) -> str:
     if local.date() == today - timedelta(days=1):
         return f"Yesterday {local:%H:%M}"
     return f"{local:%a} {local.day} {local:%b %Y %H:%M}"
+
+
+def until(moment: datetime, zone: str) -> str:
+    """A time within a sentence: today 14:03."""
+    text = at(moment, zone)
+    return text.replace("Today", "today").replace("Yesterday", "yesterday")
 
 
 def at_full(moment: datetime, zone: str) -> str:

@@ -120,19 +120,19 @@ def test_a_greeting_is_uploaded_heard_and_removed(page: Page, site: Site, wav_fi
     pdf = tmp_path / "greeting.wav"
     pdf.write_bytes(b"%PDF-1.7 " + bytes(2000))
     page.goto(f"/console/voicemail/{extension}")
-    card = page.locator("#greeting-card")
-    card.get_by_text("Upload a greeting").click()
+    card = page.locator("#kind-unavailable")
+    card.get_by_text("Upload").first.click()
     card.locator("input[type=file]").set_input_files(pdf)
     card.get_by_role("button", name="Upload").click()
     expect(card.get_by_text("This is not an audio file")).to_be_visible()
     card.locator("input[type=file]").set_input_files(wav_file)
     card.get_by_role("button", name="Upload").click()
     expect(card.get_by_text("Your own")).to_be_visible()
-    page.evaluate("document.querySelector('#greeting-card audio').play()")
-    until(lambda: page.evaluate("document.querySelector('#greeting-card audio').currentTime") > 0.2, what="it plays")
-    card.get_by_text("Replace or remove it").click()
+    page.evaluate("document.querySelector('#kind-unavailable audio').play()")
+    until(lambda: page.evaluate("document.querySelector('#kind-unavailable audio').currentTime") > 0.2, what="it plays")
+    card.get_by_text("Replace or remove").click()
     card.get_by_role("button", name="Remove the greeting").click()
-    expect(page.get_by_text("Callers hear the default greeting")).to_be_visible()
+    expect(card.get_by_text("Callers hear the default greeting")).to_be_visible()
 
 
 def test_a_mailbox_is_deleted_by_typing_its_extension(page: Page, site: Site) -> None:

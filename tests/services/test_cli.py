@@ -9,7 +9,8 @@ from click.testing import Result
 from flask import Flask
 
 from app import create_app
-from app.services import mailboxes, pins, tokens, users
+from app.services import mailboxes, phone_access, pins, tokens, users
+from app.services.mailbox_options import Options
 from tests.services.takes import saved
 from tests.support import make_settings
 
@@ -67,6 +68,32 @@ def test_mailbox_add_and_list(app: Flask) -> None:
         ["9", "0", "new", "0", "saved"],
         ["1001", "1", "new", "0", "saved", "張偉", "😀"],
     ]
+
+
+def test_mailbox_add_takes_options(app: Flask) -> None:
+    options = ["--alias", "2001", "--alias", "2002", "--operator", "100", "--announcement-only", "--trusts-own-phone"]
+    options += ["--no-envelope", "--review", "--max-messages", "50", "--max-duration", "90"]
+    result = run(app, "mailbox", "add", "1001", "--pin", "4711", *options)
+    assert (result.exit_code, result.output) == (0, "Mailbox 1001 plays its greeting.\n")
+    with app.app_context():
+        assert Options.of(mailboxes.get("1001")) == Options(
+            "2001 2002", "100", True, True, False, True, max_messages="50", max_duration="90"
+        )
+    said = refused(run(app, "mailbox", "add", "1002", "--pin", "4711", "--alias", "2001", "--max-seconds", "-1"))
+    assert "The seconds of all messages: a whole number" in said
+
+
+def test_mailbox_unlock(app: Flask) -> None:
+    run(app, "mailbox", "add", "1001", "--pin", "4711")
+    with app.app_context():
+        for _ in range(phone_access.FAILURES):
+            phone_access.log_in("1001", "902817", "test")
+        assert phone_access.locked_until(mailboxes.get("1001")) is not None
+    result = run(app, "mailbox", "unlock", "1001")
+    assert (result.exit_code, result.output) == (0, "The owner of mailbox 1001 may log in by phone.\n")
+    with app.app_context():
+        assert phone_access.locked_until(mailboxes.get("1001")) is None
+    assert refused(run(app, "mailbox", "unlock", "99")) == "There is no mailbox 99."
 
 
 def test_a_long_list_is_whole(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 import soundfile
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from app.config import Settings
-from app.services import greetings
-from tests.web.browser import HTMX, Browser
+from app.extensions import db
+from app.services import greetings, mailboxes
+from tests.web.browser import HTMX, Browser, forms_of
 
 BOX = "/console/voicemail/1001"
 UPLOAD = "/console/voicemail/mailboxes/1001/greeting"
@@ -78,6 +82,93 @@ def test_the_file_name_is_never_used(app: Flask, browser: Browser, mailbox: str)
     browser.submit(BOX, UPLOAD, {"greeting": file})
     assert "script>.wav" not in browser.get(BOX).text
     assert browser.get(AUDIO).headers["Content-Disposition"] == 'inline; filename="greeting-1001.wav"'
+
+
+class TestKinds:
+    """Greetings for other occasions beside that for when nobody answers."""
+
+    def upload(self, browser: Browser, kind: str, **data: object) -> TestResponse:
+        forms = [form for form in forms_of(browser.get(BOX)) if form.action == UPLOAD]
+        form = next(form for form in forms if form.values.get("kind", "unavailable") == kind)
+        file = {"greeting": (io.BytesIO(sound("WAV")), "x.wav")}
+        return browser.client.post(
+            UPLOAD, data={**form.values, **file, **data}, content_type="multipart/form-data", follow_redirects=False
+        )
+
+    def kinds(self, app: Flask) -> dict[str, datetime | None]:
+        with app.app_context():
+            return {greeting.kind: greeting.ends_at for greeting in mailboxes.get("1001").greetings}
+
+    @pytest.mark.parametrize("kind", ["busy", "temporary", "name"])
+    def test_uploaded_heard_and_removed(self, app: Flask, browser: Browser, mailbox: str, kind: str) -> None:
+        assert self.upload(browser, kind).status_code == 303
+        assert self.kinds(app) == {kind: None}
+        heard = browser.get(f"{AUDIO}?kind={kind}")
+        assert (heard.status_code, heard.content_type) == (200, "audio/wav")
+        assert heard.headers["Content-Disposition"] == f'inline; filename="greeting-1001-{kind}.wav"'
+        assert browser.get(AUDIO).status_code == 404
+        answer = browser.client.post(REMOVE, data={"kind": kind, "csrf_token": browser.csrf_token()})
+        assert answer.location == BOX
+        assert self.kinds(app) == {}
+
+    def test_each_has_a_form_with_ids_of_its_own(self, browser: Browser, mailbox: str) -> None:
+        text = browser.get(BOX).text
+        for field in ("greeting", "greeting-busy", "greeting-temporary", "greeting-name", "ends_at"):
+            assert text.count(f'id="{field}"') == 1
+
+    def test_a_temporary_one_ends_at_a_time_of_the_mailbox(self, app: Flask, browser: Browser, mailbox: str) -> None:
+        with app.app_context():
+            mailboxes.update("1001", name="", email="", language="en", timezone="Asia/Tokyo", actor="test")
+        assert self.upload(browser, "temporary", ends_at="2100-12-24T18:00").status_code == 303
+        assert self.kinds(app) == {"temporary": datetime(2100, 12, 24, 9, 0, tzinfo=UTC)}
+        assert "in place of all others until Fri 24 Dec 2100 18:00." in browser.get(BOX).text
+
+    def test_one_that_has_ended_is_said_to(self, app: Flask, browser: Browser, mailbox: str) -> None:
+        self.upload(browser, "temporary", ends_at="2100-01-01T00:00")
+        with app.app_context():
+            [greeting] = mailboxes.get("1001").greetings
+            greeting.ends_at = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+            db.session.commit()
+        assert "Ended Fri 2 Jan 2026 12:00. The others play." in browser.get(BOX).text
+
+    @pytest.mark.parametrize(
+        ("ends_at", "sentence"),
+        [
+            ("2020-01-01T00:00", "in the past"),
+            ("tomorrow", "Type a day and a time"),
+            ("9999-12-31T23:59-12:00", "Type a day and a time"),
+            ("0001-01-01T00:00+14:00", "Type a day and a time"),
+        ],
+    )
+    def test_a_wrong_end_is_told_beside_its_field(
+        self, app: Flask, browser: Browser, mailbox: str, ends_at: str, sentence: str
+    ) -> None:
+        answer = self.upload(browser, "temporary", ends_at=ends_at)
+        assert answer.status_code == 422
+        error = re.search(r'id="ends_at-error">([^<]+)<', answer.text)
+        assert error
+        assert sentence in error[1]
+        assert self.kinds(app) == {}
+
+    def test_no_sound_is_told_in_its_own_form(self, browser: Browser, mailbox: str) -> None:
+        answer = self.upload(browser, "busy", greeting=(io.BytesIO(b"no"), "x.wav"))
+        assert answer.status_code == 422
+        assert 'id="greeting-busy-error"' in answer.text
+        assert 'id="greeting-error"' not in answer.text
+
+    @pytest.mark.parametrize("kind", ["loud", "../name"])
+    def test_a_kind_that_is_none(self, app: Flask, browser: Browser, mailbox: str, kind: str) -> None:
+        data = {"kind": kind, "csrf_token": browser.csrf_token()}
+        for url in (UPLOAD, REMOVE):
+            assert browser.client.post(url, data=data).status_code == 404
+        assert browser.get(AUDIO, query_string={"kind": kind}).status_code == 404
+
+    def test_what_callers_hear_in_place_of_a_greeting_that_is_missing(self, browser: Browser, mailbox: str) -> None:
+        assert browser.get(BOX).text.count("Callers hear the default greeting in English.") == 2
+        self.upload(browser, "name")
+        assert browser.get(BOX).text.count("Callers hear the recorded name with a standard sentence.") == 2
+        self.upload(browser, "unavailable")
+        assert "Callers hear the greeting for when nobody answers." in browser.get(BOX).text
 
 
 class TestLimit:
