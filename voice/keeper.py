@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 RECONCILE_SECONDS = 60.0
 SNAPSHOT_SECONDS = 5.0
 RETRY_SECONDS = 2.0
+PROMPT_SECONDS = 3.0
 WORKERS = 4
 # Hashes of PINs, of which so many are computed at a time: they are behind all else on this machine.
 PIN_WORKERS, PIN_NICENESS = 2, 10
@@ -62,6 +63,8 @@ class Keeper:
         board.start()
         # A daemon: it may wait for Redis for some seconds when all else has ended.
         threading.Thread(target=self._listen, name="announcements", daemon=True).start()
+        # A daemon too, and no chore: a store that is slow must not hold up the others.
+        threading.Thread(target=self._watch_prompts, name="prompts", daemon=True).start()
         try:
             with (
                 ThreadPoolExecutor(WORKERS, thread_name_prefix="keeper") as pool,
@@ -109,6 +112,20 @@ class Keeper:
         """Pass on whose counts changed (None: perhaps anybody's)."""
         for mailbox_id in self._store.announcements(self._stopping.is_set):
             self._say({"id": None, "announced": mailbox_id})
+
+    def _watch_prompts(self) -> None:
+        """Tell the worker of custom prompts, at the start and as they change."""
+        told: list[dict[str, Any]] | None = None
+        while not self._stopping.is_set():
+            try:
+                rows = self._store.custom_prompts()
+            except Exception as error:  # noqa: BLE001 - where chores are run
+                log.warning("custom prompts cannot be looked up: %s", _one_line(error))
+            else:
+                if rows != told:
+                    self._say({"id": None, "prompts": rows})
+                    told = rows
+            self._stopping.wait(PROMPT_SECONDS)
 
     def _answer(self, request: dict[str, Any]) -> Any:
         ask = request["ask"]

@@ -35,6 +35,8 @@ class KeeperClient:
         self._snapshot = snapshot
         # Called in the keeper's thread: a mailbox's id, or None where announcements may have been missed.
         self.on_announced: Callable[[str | None], object] = lambda _mailbox_id: None
+        # Called in the keeper's thread with all custom prompts, as Prompts.lay_over() takes them.
+        self.on_prompts: Callable[[list[dict[str, Any]]], object] = lambda _rows: None
         self._lock = threading.Lock()
         self._numbers = count(1)
         self._waiting: dict[int, Future[Any]] = {}
@@ -219,6 +221,9 @@ class KeeperClient:
                     answered = True
                     if "announced" in answer:
                         self.on_announced(answer["announced"])
+                        continue
+                    if "prompts" in answer:
+                        self.on_prompts(answer["prompts"])
                         continue
                     future = self._waiting.get(answer["id"])
                     if future is None or future.done():

@@ -6,9 +6,11 @@ import logging
 import os
 import tempfile
 import threading
+import tomllib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from app.config import LANGUAGES, PROJECT_ROOT
 from voice.media import g711, tones, wav
@@ -18,6 +20,7 @@ from voice.speech.base import PAUSE
 log = logging.getLogger(__name__)
 BUILT_IN = PROJECT_ROOT / "sounds"
 CACHED_BYTES = 32_000_000
+LISTED_FAULTS = 200
 PAUSE_SAMPLES = 1600
 TONES = {"beep": tones.beep, "confirmation": tones.confirmation, "failure": tones.failure}
 
@@ -32,6 +35,29 @@ class Prompts:
         self._ready: dict[tuple[str, Law], bytes] = {}
         self._size = 0
         self._lock = threading.Lock()
+        # By language and name. Each is replaced as a whole, or only ever gets more: no lock is needed.
+        self._laid_over: dict[tuple[str, str], Path] = {}
+        self._not_fetched: frozenset[tuple[str, str]] = frozenset()
+        self._missing: dict[tuple[str, str], None] = {}
+
+    @property
+    def faults(self) -> list[dict[str, str]]:
+        """Prompts that do not play as they should, for the portal: name, language, problem (missing, unplayable)."""
+        missing = [key for key in tuple(self._missing) if key not in self._laid_over]
+        found = [*((key, "missing") for key in missing), *((key, "unplayable") for key in sorted(self._not_fetched))]
+        return [
+            {"name": name, "language": language, "problem": problem}
+            for (language, name), problem in found[:LISTED_FAULTS]
+        ]
+
+    def lay_over(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Let custom prompts play in place of all others of their name and language, and no others than these.
+
+        rows: name, language, and the path of a sound that was prepared; None where it cannot be had.
+        """
+        custom = {(row["language"], row["name"]): row["path"] for row in rows}
+        self._laid_over = {key: Path(path) for key, path in custom.items() if path}
+        self._not_fetched = frozenset(key for key, path in custom.items() if not path)
 
     def prepare(self) -> None:
         """Encode every tone and prompt now and for good, so that no call makes the process that paces media do it."""
@@ -41,6 +67,7 @@ class Prompts:
             for path in (path for folder in self._folders for path in _prompts_of(folder)):
                 if (payload := self._payload(path, law)) is not None:
                     self._ready[str(path), law] = payload
+        self._note_missing()
         with self._lock:
             self._cache.clear()
             self._size = 0
@@ -48,13 +75,13 @@ class Prompts:
     def prompt(self, name: str, language: str, law: Law) -> bytes:
         """The prompt in this language, else in the default one, else in English; a tone where all are missing."""
         for choice in dict.fromkeys((language, self._default, "en")):
-            for folder in self._folders:
-                path = folder / choice / f"{name}.wav"
-                payload = self._payload(path, law) if path.is_file() else None
-                if payload is not None:
-                    if choice != language:
-                        log.warning("prompt=%s is missing in language=%s, %s plays", name, language, choice)
-                    return payload
+            payload = self._sound_of(name, choice, law)
+            if payload is not None:
+                if choice != language:
+                    self._missing[language, name] = None
+                    log.warning("prompt=%s is missing in language=%s, %s plays", name, language, choice)
+                return payload
+        self._missing[language, name] = None
         log.error("prompt=%s is missing in every language, a tone plays", name)
         return self.tone("failure", law)
 
@@ -75,6 +102,28 @@ class Prompts:
         payload = g711.encode(TONES[name](), law)
         self._keep((name, law), payload)
         return payload
+
+    def _sound_of(self, name: str, language: str, law: Law) -> bytes | None:
+        """The prompt in this very language, the custom one first."""
+        own = self._laid_over.get((language, name))
+        folders = [folder / language / f"{name}.wav" for folder in self._folders]
+        for path in [own, *folders] if own else folders:
+            if path.is_file() and (payload := self._payload(path, law)) is not None:
+                return payload
+        return None
+
+    def _note_missing(self) -> None:
+        """Look through the list of prompts for those that have no sound: not only a caller is to find out."""
+        try:
+            listed = tomllib.loads((BUILT_IN / "prompts.toml").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            log.error("the list of prompts cannot be read: %s", error)
+            return
+        wanted = [(language, name) for name, row in listed.items() for language in LANGUAGES if language in row]
+        missing = [key for key in wanted if self._sound_of(key[1], key[0], Law.PCMU) is None]
+        self._missing |= dict.fromkeys(missing)
+        if missing:
+            log.error("prompts=%d have no sound, the first is %s", len(missing), "/".join(missing[0]))
 
     def _payload(self, path: Path, law: Law) -> bytes | None:
         key = (str(path), law)
@@ -129,7 +178,7 @@ def prepare_payloads(path: Path) -> None:
 
 
 def _prompts_of(folder: Path) -> list[Path]:
-    """The prompts in a folder of sounds, of those names that the product knows."""
-    names = sorted(path.name for path in (BUILT_IN / "en").glob("*.wav"))
+    """The prompts in a folder of sounds, of those names that the product knows: some languages alone have."""
+    names = sorted({path.name for path in BUILT_IN.glob("*/*.wav")})
     paths = (folder / language / name for language in LANGUAGES for name in names)
     return [path for path in paths if path.is_file()]

@@ -23,7 +23,7 @@ from app.config import Settings
 from app.extensions import db
 from app.models import Alias, Greeting, Mailbox
 from app.models.greeting import TEMPORARY
-from app.services import fields, greetings, mailboxes, messages, quota, subscriptions, trimmed
+from app.services import fields, greetings, mailboxes, messages, prompts, quota, subscriptions, trimmed
 from app.services import spool as app_spool
 from voice import retakes, spool, trimming
 from voice.errors import SpoolError
@@ -43,6 +43,7 @@ class Store:
         self._settings = settings
         self._app = create_app(settings, portal=False)
         self.greetings = SoundCache(settings.instance / "voice" / "greetings")
+        self.prompts = SoundCache(settings.instance / "voice" / "prompts")
         self._redis = redis.Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
         self._seen: object = None
 
@@ -74,6 +75,15 @@ class Store:
             self._seen = seen
             self.greetings.keep_only(path for item in facts for path in item.greetings.values())
             return facts
+
+    def custom_prompts(self) -> list[dict[str, Any]]:
+        """Custom prompts, fetched: name, language, and the path of each, None where the store does not give it now."""
+        with self._app.app_context():
+            rows = [
+                {"name": one.name, "language": one.language, "path": self._fetched(one)} for one in prompts.custom()
+            ]
+        self.prompts.keep_only(row["path"] for row in rows if row["path"])
+        return rows
 
     def save(self, take_id: str) -> bool:
         """Make the message of a finished take, or find it made; True once the database has it.
@@ -261,6 +271,14 @@ class Store:
             silence_timeout=box.silence_timeout,
             min_speech=box.min_speech,
         )
+
+    def _fetched(self, prompt: prompts.CustomPrompt) -> str | None:
+        """A custom prompt's file in the cache."""
+        try:
+            return str(self.prompts.fetch(prompt.sha256, prompt.sha256, lambda: prompts.open_custom(prompt)))
+        except Exception as error:  # noqa: BLE001 - whatever the store raises; another prompt plays, and that is reported
+            log.warning("prompt=%s/%s cannot be fetched: %s", prompt.language, prompt.name, error)
+            return None
 
     def _cached(self, greeting: Greeting) -> str | None:
         """The greeting's file in the cache, fetched from the store where it is not there yet."""

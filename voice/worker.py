@@ -85,6 +85,7 @@ class VoiceWorker:
             self._keeper, self._phone.subscriptions, self._phone.sip.post, settings.sip.port
         )
         self._keeper.on_announced = self._desk.announced
+        self._keeper.on_prompts = self._prompts.lay_over
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._threads: set[threading.Thread] = set()
 
@@ -156,6 +157,7 @@ class VoiceWorker:
                 "started_at": self._started,
                 "registered": registration.to_plain() if registration else None,
                 "counters": self._counters(),
+                "prompts": self._prompts.faults,
             },
         )
         self._live.tell_all()
