@@ -92,6 +92,8 @@ class Peer:
 class Ear:
     """A sink that keeps what it is given."""
 
+    due = 1
+
     def __init__(self) -> None:
         self.heard = b""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -38,9 +39,10 @@ def event(
 
 
 class Ear:
-    """A receiver with its clock, what it recorded and the keys it told."""
+    """A receiver with its clock, what it recorded and the keys it told. due: samples that it can wait for."""
 
-    def __init__(self, law: Law = Law.PCMU) -> None:
+    def __init__(self, law: Law = Law.PCMU, due: int = 1) -> None:
+        self.due = due
         self.keys = ""
         self.heard = b""
         self.frames = 0
@@ -66,6 +68,12 @@ class Ear:
             self.now += 0.02
             answers.append(self.receiver.datagram(data, self.now))
         return answers
+
+    def take(self, *datagrams: bytes) -> None:
+        """As hear(), from the source that the call is tied to."""
+        for data in datagrams:
+            self.now += 0.02
+            self.receiver.take(data, self.now)
 
     def end(self) -> bytes:
         self.receiver.record(None, self.now)
@@ -348,3 +356,57 @@ def test_a_hold_is_not_recorded() -> None:
     ear.now += 30
     ear.hear(audio(2000), audio(2001))
     assert ear.end() == spoken(0, 1, 2000, 2001)
+
+
+@pytest.mark.parametrize("due", [1, 160, 161, 800, 100_000])
+@pytest.mark.parametrize("seed", range(40))
+def test_packets_that_wait_for_others_are_heard_as_if_they_had_not(seed: int, due: int) -> None:
+    dice = random.Random(seed)
+    line = list(_any_line(dice))
+    at_once, together = Ear(), Ear(due=due)
+    at_once.hear(*line)
+    together.take(*line)
+    assert together.keys == at_once.keys
+    assert (together.end(), together.gaps) == (at_once.end(), at_once.gaps)
+    assert together.receiver.received == at_once.receiver.received
+    for name in ("lost", "late", "duplicated"):
+        assert getattr(together.receiver.jitter, name) == getattr(at_once.receiver.jitter, name)
+    assert (together.receiver.invalid, together.receiver.heard_at) == (
+        at_once.receiver.invalid, pytest.approx(at_once.receiver.heard_at),
+    )  # fmt: skip
+
+
+def test_a_sink_that_can_wait_hears_at_the_packet_that_is_due() -> None:
+    ear = Ear(due=480)
+    ear.take(audio(0), audio(1))
+    assert ear.frames == 2, "only now it is known what its packets look like"
+    ear.take(audio(2), audio(3))
+    assert (ear.frames, ear.receiver.received) == (2, 4)
+    ear.take(audio(4))
+    assert ear.heard == spoken(0, 1, 2, 3, 4)
+
+
+def _any_line(dice: random.Random) -> Iterator[bytes]:
+    """Audio that is lost, late, doubled, joined by keys, strange payload types and another SSRC."""
+    ssrc, late = SSRC, list[bytes]()
+    for number in range(200):
+        chance = dice.random()
+        data = audio(number, ssrc=ssrc, sequence=65_500, jump=0xFFFF_F000)
+        if chance < 0.03:
+            late.append(data)
+        elif chance < 0.05:
+            continue
+        elif chance < 0.07:
+            yield from (data, data)
+        elif chance < 0.09:
+            yield from (event(3, 65_500 + number, 0xFFFF_F000 + number * 160, end=True), data)
+        elif chance < 0.10:
+            yield data[:1] + bytes((data[1] | 0x7F,)) + data[2:]
+        elif chance < 0.11:
+            yield bytes((data[0] | 0x10,)) + data[1:]
+        elif chance < 0.115:
+            ssrc += 1
+        else:
+            yield data
+        if late and dice.random() < 0.3:
+            yield late.pop(0)

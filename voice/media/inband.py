@@ -128,6 +128,12 @@ class KeyTonesSink:
         self._holes: list[tuple[int, int]] = []
         self._size = 0
 
+    @property
+    def due(self) -> int:
+        """How many samples may come before it, or the sink behind it, is to have them."""
+        due = max(1, BATCH_SAMPLES - self._size)
+        return due if self.sink is None else min(due, self.sink.due)
+
     def frame(self, payload: bytes) -> None:
         """Take a payload of any length."""
         self._new.append(payload)

@@ -59,6 +59,15 @@ class JitterBuffer(Generic[Packet]):
         self.expected = (sequence + 1) & 0xFFFF
         return True
 
+    @property
+    def straight(self) -> int:
+        """The sequence number after which packets need not be put() while they follow each other; -1: there is none."""
+        return -1 if self._held else self.expected
+
+    def run(self, packets: int) -> None:
+        """Count packets that follow each other from `straight` on."""
+        self.expected = (self.expected + packets) & 0xFFFF
+
     def put(self, sequence: int, packet: Packet) -> tuple[Packet, ...] | list[Packet]:
         """Take a packet; what is now ready, in order: none, this one, or it and those that waited."""
         return (packet,) if self.next(sequence) else self._out_of_order(sequence, packet)
@@ -146,6 +155,16 @@ class Timeline:
     def renumber(self) -> None:
         """The next packet's timestamp has nothing to do with those before it (another SSRC)."""
         self._expected = -1
+
+    @property
+    def expected(self) -> int:
+        """The timestamp before which no silence belongs; -1 where none is known."""
+        return self._expected
+
+    def run(self, samples: int) -> None:
+        """Take packets that follow each other from `expected` on."""
+        self._expected = (self._expected + samples) & 0xFFFFFFFF
+        self._samples += samples
 
     def place(self, timestamp: int, samples: int, now: float) -> int:
         """Take a packet that is next in order; how many samples of silence go before it."""

@@ -49,6 +49,7 @@ class LatchedSocket:
         "_send",
         "_settled_at",
         "_signalling",
+        "_take",
         "_target",
         "_watch",
         "socket",
@@ -61,10 +62,12 @@ class LatchedSocket:
         target: tuple[str, int],
         accept: Callable[[bytes, float], bool],
         signalling: str = "",
+        take: Callable[[bytes, float], object] | None = None,
     ) -> None:
         """Take the port; OSError. target: where the other side says that it listens.
 
-        signalling: the address that its requests come from.
+        signalling: the address that its requests come from. take: is given what comes once it is latched; accept is
+        without.
         """
         family = socket.AF_INET6 if ":" in ip else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
@@ -80,7 +83,7 @@ class LatchedSocket:
             raise
         self._recv: Callable[[int], bytes] = self.socket.recv
         self._send = self.socket.send
-        self._accept = accept
+        self._accept, self._take = accept, take or accept
         self._target = sendable(*target)
         self._signalling = signalling
         self._latched = False
@@ -106,7 +109,7 @@ class LatchedSocket:
         """Read one datagram, if there is one."""
         try:
             if self._latched:
-                self._accept(self._recv(DATAGRAM_BYTES), now)
+                self._take(self._recv(DATAGRAM_BYTES), now)
                 return
             data, source = self.socket.recvfrom(DATAGRAM_BYTES)
         except OSError:

@@ -15,6 +15,8 @@ from voice.media.rtp import HEADER, HEADER_SIZE, MAX_PAYLOAD, VERSION_BITS, RTPE
 
 COMFORT_NOISE = 13
 IDLE_SECONDS = 1.0
+TOGETHER = 25
+"""Packets that are checked and recorded together at most: code and data of one are in the cache for the next."""
 MAX_PACKET = HEADER_SIZE + MAX_PAYLOAD
 NO_AUDIO = b""
 _unpack = HEADER.unpack_from
@@ -22,6 +24,10 @@ _unpack = HEADER.unpack_from
 
 class Sink(Protocol):
     """Takes audio as it comes, in order (voice.media.recorder.Recorder)."""
+
+    @property
+    def due(self) -> int:
+        """How many samples may come before it is to have them; it is asked after each time that it got some."""
 
     def frame(self, payload: bytes) -> None: ...
 
@@ -37,28 +43,42 @@ class Receiver:
     Telephone events and comfort noise (RFC 3389) take their place in the sequence but bring no audio: what
     stands for them, silence or noise of the level told, follows from the timestamp of the audio after them.
     Neither switches the SSRC whose audio is heard: some peers send keys with an SSRC of their own.
+
+    What looks like one more packet of audio may wait for others (take()) as long as the sink can wait.
     """
 
     __slots__ = (
         "_audio_types",
         "_background",
+        "_due",
         "_event_types",
         "_events",
         "_on_key",
+        "_received",
+        "_second",
         "_silence",
         "_sink",
+        "_size",
         "_ssrc",
         "_timeline",
+        "_times",
+        "_waiting",
         "heard_at",
         "invalid",
         "jitter",
         "on_control",
-        "received",
     )
 
     def __init__(self, law: Law, payload_type: int, event_type: int | None, on_key: Callable[[str], None]) -> None:
         self._audio_types: frozenset[int] = frozenset()
         self._event_types: frozenset[int] = frozenset()
+        # What looks like one more packet of audio: its size in bytes (0: nothing does) and its second byte.
+        self._size = self._second = 0
+        # Datagrams and when they came; after how many they are looked at.
+        self._waiting: list[bytes] = []
+        self._times: list[float] = []
+        self._due = TOGETHER
+        self._sink: Sink | None = None
         self.renumber(payload_type, event_type)
         self._silence = law.silence(FRAME_SAMPLES)
         self._background = Background(law)
@@ -66,9 +86,8 @@ class Receiver:
         self._events = EventReceiver()
         self._timeline = Timeline()
         self._ssrc = -1
-        self._sink: Sink | None = None
         self.jitter: JitterBuffer[tuple[int, int, bytes]] = JitterBuffer()
-        self.received = 0
+        self._received = 0
         self.invalid = 0
         self.heard_at = 0.0
         self.on_control: Callable[[bytes], object] | None = None
@@ -77,6 +96,11 @@ class Receiver:
     def ssrc(self) -> int:
         """Whose audio is heard; -1 for nobody's yet."""
         return self._ssrc
+
+    @property
+    def received(self) -> int:
+        """Packets that were taken so far, those that wait among them."""
+        return self._received + len(self._waiting)
 
     def timestamp_of(self, data: bytes) -> int | None:
         """The timestamp of a packet of the audio that is heard; None for any other."""
@@ -91,14 +115,81 @@ class Receiver:
 
         In a session no number changes its meaning (RFC 3264 section 8.3.2); where one does, the new one counts.
         """
+        self.settle()
+        self._size = 0
         audio, events = {payload_type}, set() if event_type is None else {event_type}
         self._audio_types, self._event_types = (
             frozenset(audio | (self._audio_types - events)),
             frozenset(events | (self._event_types - audio)),
         )
 
+    def take(self, data: bytes, now: float) -> None:
+        """Take a datagram of the source that the call is tied to; one more packet of audio may wait for others."""
+        if len(data) == self._size and data[1] == self._second:
+            self._times.append(now)
+            self._waiting.append(data)
+            if len(self._waiting) >= self._due:
+                self.settle()
+        else:
+            self.datagram(data, now)
+
     def datagram(self, data: bytes, now: float) -> bool:
-        """Take a datagram that came at `now` seconds; True where it is RTP of a payload type agreed."""
+        """Take a datagram that came at `now` seconds at once; True where it is RTP of a payload type agreed."""
+        if self._waiting:
+            self.settle()
+        is_agreed = self._datagram(data, now)
+        self._due = self._patience()
+        return is_agreed
+
+    def settle(self) -> None:
+        """Look at the packets that wait: those that follow each other go to the sink, others their own way."""
+        waiting, times = self._waiting, self._times
+        self._waiting, self._times = [], []
+        start, count = 0, len(waiting)
+        while start < count:
+            end = self._in_order(waiting, start)
+            if end > start:
+                self._take_run(waiting[start:end], times[end - 1])
+            else:
+                end = start + 1
+                self._datagram(waiting[start], times[start])
+            start = end
+        self._due = self._patience()
+
+    def _patience(self) -> int:
+        """How many packets may wait."""
+        if self._sink is None or not self._size:
+            return TOGETHER
+        return min(TOGETHER, -(-self._sink.due // (self._size - HEADER_SIZE)))
+
+    def _in_order(self, waiting: list[bytes], start: int) -> int:
+        """The place behind the packets from `start` on that simply follow what was heard last, and each other."""
+        expected, timestamp = self.jitter.straight, self._timeline.expected
+        if expected < 0:
+            return start
+        ssrc, step, recording = self._ssrc, self._size - HEADER_SIZE, self._sink is not None
+        for place in range(start, len(waiting)):
+            first, _, its_sequence, its_timestamp, its_ssrc = _unpack(waiting[place])
+            if first != VERSION_BITS or its_sequence != expected or its_ssrc != ssrc:
+                return place
+            if recording and its_timestamp != timestamp:
+                return place
+            expected = (expected + 1) & 0xFFFF
+            timestamp = (timestamp + step) & 0xFFFFFFFF
+        return len(waiting)
+
+    def _take_run(self, run: list[bytes], now: float) -> None:
+        """Packets that follow each other, the last of which came at `now`."""
+        self._received += len(run)
+        self.jitter.run(len(run))
+        if self._sink is not None:
+            self.heard_at = now
+            self._timeline.run(len(run) * (self._size - HEADER_SIZE))
+            frame = self._sink.frame
+            for data in run:
+                frame(data[HEADER_SIZE:])
+
+    def _datagram(self, data: bytes, now: float) -> bool:
         size = len(data)
         if not HEADER_SIZE <= size <= MAX_PACKET:
             return self._unusual(data, now)
@@ -110,7 +201,8 @@ class Receiver:
             and size > HEADER_SIZE
             and self.jitter.next(sequence)
         ):
-            self.received += 1
+            self._received += 1
+            self._size, self._second = size, second & 0x7F
             sink = self._sink
             if sink is not None:
                 self.heard_at = now
@@ -123,21 +215,23 @@ class Receiver:
 
     def record(self, sink: Sink | None, now: float) -> None:
         """Give all audio from now on to this sink; None: to nobody. What is held goes to the sink before."""
-        self._drain(now)
+        self.drain(now)
         self._sink = sink
         self._timeline.reset()
+        self.settle()
 
     def restart(self, now: float) -> None:
         """Another source, or the same one after a pause that is not to be recorded (hold)."""
-        self._drain(now)
+        self.drain(now)
         self._ssrc = -1
         self.jitter.reset()
         self._timeline.reset()
 
     def idle(self, now: float) -> None:
         """Called now and then: a recording goes on where the peer sends nothing while it is quiet."""
+        self.settle()
         if self._sink is not None and now - self.heard_at >= IDLE_SECONDS:
-            self._drain(now)
+            self.drain(now)
             if gap := self._timeline.idle(now):
                 self._fill(self._sink, gap)
 
@@ -163,18 +257,19 @@ class Receiver:
             if not self._other(payload_type, ssrc, timestamp, payload):
                 return False
             if ssrc != self._ssrc:
-                self.received += 1
+                self._received += 1
                 return True
             payload = NO_AUDIO
-        self.received += 1
+        self._received += 1
         expected = self.jitter.expected
         ready = self.jitter.put(sequence, (sequence, timestamp, payload))
         if ready and self._sink is not None:
             self._deliver(self._sink, ready, expected, now)
         return True
 
-    def _drain(self, now: float) -> None:
-        """What waits for a missing packet waits no more."""
+    def drain(self, now: float) -> None:
+        """What waits for others, or for a missing packet, waits no more."""
+        self.settle()
         expected = self.jitter.expected
         ready = self.jitter.drain()
         if self._sink is not None:
@@ -199,7 +294,7 @@ class Receiver:
                 sink.frame(audio)
 
     def _switch(self, ssrc: int, now: float) -> None:
-        self._drain(now)
+        self.drain(now)
         self._ssrc = ssrc
         self.jitter.reset()
         self._timeline.renumber()

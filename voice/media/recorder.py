@@ -75,6 +75,11 @@ class Recorder:
         self._told = False
         self._left = self._until_due()
 
+    @property
+    def due(self) -> int:
+        """How many samples may come before something is to be done with them."""
+        return max(1, self._left)
+
     def frame(self, payload: bytes) -> None:
         """Take a payload of any length; never waits for the disk."""
         left = self._left - len(payload)

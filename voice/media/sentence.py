@@ -39,6 +39,11 @@ class SentenceEars:
         # Seconds of speech: those heard, those of them that no longer count; and for how long nothing will count.
         self._heard = self._counted = self._deaf = 0.0
 
+    @property
+    def due(self) -> int:
+        """How many samples may come before they are listened to."""
+        return max(1, TOGETHER * FRAME_SAMPLES - len(self._waiting))
+
     def frame(self, payload: bytes) -> None:
         """Take a payload of any length."""
         waiting = self._waiting = self._waiting + payload

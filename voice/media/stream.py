@@ -96,7 +96,7 @@ class MediaStream(RTPClient):
         """Take the port, without sending yet; OSError. start() does it where it was not done."""
         if self._socket is None:
             self._socket = LatchedSocket(
-                self.inIP, self.inPort, self._announced, self._receiver.datagram, self._signalling
+                self.inIP, self.inPort, self._announced, self._receiver.datagram, self._signalling, self._receiver.take
             )
             self.sin = self.sout = self._socket.socket
             target, mux = self._control_target
@@ -296,6 +296,8 @@ class MediaStream(RTPClient):
 
     def _listen(self, sink: Sink | None = None) -> None:
         """Give what is heard to a recorder or to nobody; before it stand ears for keys, where they come as tones."""
+        # What came before is for whoever listened until now.
+        self._receiver.drain(self._loop.now)
         self._sink = sink
         if sink is not self._ears:
             self._ears = None
