@@ -38,7 +38,7 @@ class MailboxDetailsForm(Form):
     timezone = StringField("Time zone")
     aliases = StringField("Other numbers")
     operator = StringField("Operator")
-    announcement_only = BooleanField("Greeting only: callers cannot leave a message")
+    announcement_only = BooleanField("Announcement only: callers cannot leave a message")
     trusts_own_phone = BooleanField("Trusts its own phone, which logs in by itself")
     speaks_envelope = SelectField("Envelope before each message", default="", validate_choice=False)
     review = SelectField("Review after the pound key", default="", validate_choice=False)

@@ -60,7 +60,7 @@ def test_options_by_keyboard_in_a_narrow_window(open_browser: Callable[..., Page
     page.goto(f"/console/voicemail/mailboxes/{extension}/edit")
     page.get_by_label("Other numbers").focus()
     page.keyboard.type("26001")
-    page.get_by_label("Greeting only").focus()
+    page.get_by_label("Announcement only").focus()
     page.keyboard.press("Space")
     page.get_by_label("Most messages").focus()
     page.keyboard.type("0")
@@ -71,5 +71,5 @@ def test_options_by_keyboard_in_a_narrow_window(open_browser: Callable[..., Page
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/console/voicemail/{extension}")
     expect(page.get_by_text("0 of 20 messages")).to_be_visible()
-    expect(page.get_by_text("not taken: greeting only")).to_be_visible()
+    expect(page.get_by_text("not taken: announcement only")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
