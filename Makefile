@@ -4,6 +4,7 @@
 #   TESTS=tests/sip          what `make test` runs
 #   MINUTES=10               how long `make fuzz` runs
 #   SOAK_SECONDS=600         how long `make soak` calls
+#   RECORDINGS=recordings    where `make recordings` puts them
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -13,6 +14,7 @@ TESTS ?= tests
 PYTEST_OPTIONS ?=
 MINUTES ?= 10
 SOAK_SECONDS ?= 3600
+RECORDINGS ?= recordings
 
 # The first Python that is new enough; what is in .venv comes first, so a second start asks for nothing.
 define find_python
@@ -24,7 +26,7 @@ done; \
 [ -n "$$python" ] || { echo "Python 3.11 or newer is needed, and none was found. Name one: make $@ PYTHON=/path/to/python3.11" >&2; exit 1; }
 endef
 
-.PHONY: help run venv venv-dev packages test check lint types rules fuzz bench soak clean
+.PHONY: help run venv venv-dev packages test check lint types rules fuzz bench soak recordings clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -63,6 +65,10 @@ bench: venv-dev ## Run the benchmarks, tables and ratios
 
 soak: venv-dev ## Calls of every kind for SOAK_SECONDS (an hour); memory, threads, sockets and files must stay flat
 	@$(BIN)/python -m bench.soak --seconds $(SOAK_SECONDS)
+
+recordings: packages venv-dev ## Record what an owner hears in a call to *97, a WAV a language, into RECORDINGS (recordings/)
+	@VOICEMAIL_RECORDINGS="$(abspath $(RECORDINGS))" $(BIN)/python -m pytest -q -k conversation tests/peers/test_owner_calls.py
+	@ls -l "$(abspath $(RECORDINGS))"
 
 clean: ## Remove .venv and caches; the instance folder stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -89,6 +89,7 @@ PLAYS = {
         SYSTEM delete_saved_done
         SYSTEM menu
         OWNER  6
+        SYSTEM deleted(2)
         SYSTEM position(1), envelope(23.11. 09:30 24.11. 15:45 2003 12)
         SYSTEM <s1>
         OWNER  interrupts with 3

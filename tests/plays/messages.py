@@ -248,6 +248,7 @@ PLAYS = {
         SYSTEM end_of_messages
         SYSTEM menu
         OWNER  6
+        SYSTEM deleted(2)
         SYSTEM position(1), urgent_message
         SYSTEM <m3>
         OWNER  interrupts with 2

@@ -17,6 +17,8 @@ def play_messages(visit: Visit, which: Messages | None) -> None:
     if not playlist.place:
         talk.say(NONE[which])
         return
+    if which is None:
+        talk.say(*talk.speech.deleted(len(visit.deleted)))
     while (message_id := playlist.current) is not None:
         facts = visit.requests.message(visit.mailbox_id, message_id)
         if facts is None or (facts.deleted and message_id not in visit.deleted):
