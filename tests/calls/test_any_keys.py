@@ -19,7 +19,21 @@ from voice.mailbox import MailboxFacts
 from voice.media.recorder import SpoolWriter
 from voice.owner import Messages
 
-PRESSED = (*"1234567890" * 4, *"**#", "D", "11", "123", "13#", "1001#", "4711#", "1002#", "####", "***", "2468#2468#")
+PRESSED = (
+    *"1234567890" * 4,
+    *"**#",
+    "D",
+    "A1#",
+    "11",
+    "123",
+    "13#",
+    "1001#",
+    "4711#",
+    "1002#",
+    "####",
+    "***",
+    "2468#2468#",
+)
 PATIENCE = 400
 """Steps after which the owner hangs up."""
 EVENTS = ("the store leaves", "the store returns", "the keeper leaves", "the keeper returns", "m2 breaks")

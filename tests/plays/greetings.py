@@ -119,6 +119,13 @@ PLAYS = {
         "until(25.11. 15:45 24.11. 15:45)",
         days="1",
     ),
+    "temporary, keys that no number has": temporary(
+        "A1#",
+        "greeting_days\nOWNER 1#",
+        "greeting_kept",
+        "until(25.11. 15:45 24.11. 15:45)",
+        days="1",
+    ),
     "temporary, taken back at the number of days": without_days("*"),
     "temporary, three numbers that will not do": without_days(
         "999#\nSYSTEM number_too_long, greeting_days\nOWNER 400#\nSYSTEM number_too_long, greeting_days\nOWNER 0000#"

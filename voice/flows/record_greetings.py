@@ -94,8 +94,9 @@ def _days(visit: Visit) -> int | None:
             return None
         if not digits:
             return NO_END
-        too_long = len(digits) > len(str(MOST_DAYS)) or int(digits) > MOST_DAYS
-        if not too_long and int(digits):
-            return int(digits)
-        ahead = ["number_too_long"] if too_long else []
+        # Some phones have the keys A to D.
+        days = int(digits) if digits.isdecimal() else 0
+        if 0 < days <= MOST_DAYS:
+            return days
+        ahead = ["number_too_long"] if days else []
     return None
