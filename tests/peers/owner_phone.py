@@ -92,12 +92,13 @@ class OwnerPhone:
         """Wait until the other side ended the call."""
         self._baresip.wait("CALL_CLOSED", 20)
 
-    def keep(self, path: Path) -> None:
-        """Keep what was heard, to be listened to."""
+    def keep(self, path: Path) -> Path:
+        """Keep what was heard, to be listened to; the path."""
         self._baresip.quit()
         (dump,) = self._folder.glob("dump-*-dec.wav")
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(dump, path)
+        return path
 
     def _heard(self) -> NDArray[np.float64]:
         """All that was heard so far, also while the file is being written."""
