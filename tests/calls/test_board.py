@@ -13,7 +13,7 @@ import pytest
 from tests.support import until
 from voice import board as board_module
 from voice.board import LISTED_CALLS, Board
-from voice.call import RECORDING, Call, CallFacts
+from voice.call import LOGGING_IN, RECORDING, Call, CallFacts
 from voice.live import CALLS_A_LINE, MAX_TEXT, LiveCalls
 from voice.mailbox import MailboxFacts
 
@@ -82,6 +82,15 @@ def test_a_call_is_shown_while_it_runs(keeper: Keeper) -> None:
         assert keeper.published[-1][WORKER]["states"] == {RECORDING: 1}
         assert keeper.published[-1][WORKER]["calls"] == 1
     until(lambda: keeper.calls() == [])
+
+
+def test_an_owner_who_has_not_said_yet_which_mailbox_is_shown(keeper: Keeper) -> None:
+    keeper.beat()
+    call = call_of()
+    with keeper.live.running(call, None, "2026-11-23T10:00:00+00:00", lambda: PACKETS):  # type: ignore[arg-type,return-value]
+        call.enter(LOGGING_IN)
+        until(lambda: [row["state"] for row in keeper.calls()] == [LOGGING_IN])
+        assert (keeper.calls()[0]["extension"], keeper.calls()[0]["mailbox_id"]) == ("", "")
 
 
 def test_a_call_that_fails_leaves_the_board(keeper: Keeper) -> None:

@@ -14,7 +14,8 @@ from flask import Flask
 
 from app import create_app
 from app.config import Settings
-from app.services import mailboxes, tokens
+from app.services import mailboxes, tokens, workers
+from app.web.calls import STATE_WORDS
 from tests.web.browser import HTMX, Browser
 
 PAGE, API = "/console/voicemail/calls", "/api/voicemail/calls"
@@ -85,6 +86,17 @@ class TestPage:
         assert "11:00:00 (Europe/Paris)" in text
         assert "1 of 321" in text
         assert "Takes calls" in text
+
+    @pytest.mark.parametrize("state", workers.STATES)
+    def test_every_state_has_its_words(self, browser: Browser, publish: Callable[..., None], state: str) -> None:
+        publish(call(state=state))
+        assert STATE_WORDS[state] in browser.get(PAGE).text
+
+    def test_an_owner_who_has_not_said_yet_which_mailbox(self, browser: Browser, publish: Callable[..., None]) -> None:
+        publish(call(state="logging in", extension="", mailbox_id="", timezone="UTC"))
+        text = browser.get(PAGE).text
+        assert "Logs in" in text
+        assert 'id="to-' not in text
 
     def test_it_says_how_a_worker_is_registered(self, browser: Browser, publish: Callable[..., None]) -> None:
         state = {"registrar": "pbx.example", "state": "registered", "reason": "", "until": None, "next_try": None}
