@@ -104,7 +104,10 @@ class Opened:
 
 @dataclass(frozen=True)
 class MessageFacts:
-    """A message as its owner hears of it. duration: seconds. deleted: it is in the trash."""
+    """A message as its owner hears of it.
+
+    duration: seconds. deleted: it is in the trash. forwarded_by: the extension that sent it on, else empty.
+    """
 
     id: str
     caller_number: str
@@ -114,6 +117,7 @@ class MessageFacts:
     state: Messages
     urgent: bool = False
     deleted: bool = False
+    forwarded_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ class OwnerStore:
             state=Messages(found.state),
             urgent=found.urgent,
             deleted=found.deleted_at is not None,
+            forwarded_by=found.forwarded_by or "",
         )
 
     def audio(self, mailbox_id: str, message_id: str) -> Audio:

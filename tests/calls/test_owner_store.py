@@ -190,6 +190,8 @@ def test_a_copy_outlives_the_message_it_was_made_of(
     assert copy.storage_key
     assert (copy.id != message_id, copy.forwarded_from, copy.forwarded_by) == (True, message_id, EXTENSION)
     assert (copy.caller_number, copy.caller_name, copy.state) == ("0301234567", "Carla", "new")
+    told_to_its_owner = owners.answer("message", {"mailbox_id": copy.mailbox_id, "message_id": copy.id})
+    assert told_to_its_owner.forwarded_by == EXTENSION
     with instance.app.app_context():
         found = db.session.get_one(Message, copy.id)
         assert len(b"".join(messages.open_audio(found).blocks())) == copy.size

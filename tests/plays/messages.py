@@ -287,6 +287,17 @@ PLAYS = {
         """),
         prepare=in_tokyo,
     ),
+    "somebody sent it on": PlayText(
+        logged_in("""
+        SYSTEM counts(1 0 0), menu
+        OWNER  1
+        SYSTEM position(1), forwarded_by(1002), envelope(23.11. 09:30 24.11. 15:45 2003 12)
+        SYSTEM <m1>
+        SYSTEM menu
+        OWNER  hangs up
+        """),
+        prepare=lambda application: application.add("m1", forwarded_by="1002"),
+    ),
     "a zone that is none, a caller without a number": PlayText(
         logged_in("""
         SYSTEM counts(1 0 0), menu

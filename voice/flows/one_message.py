@@ -45,9 +45,10 @@ class OneMessage:
         self._talk.say(*said, *(self._envelope() if self._visit.opened.envelope else []))
 
     def _envelope(self) -> list[str]:
-        facts, visit = self._facts, self._visit
+        facts, visit, speech = self._facts, self._visit, self._talk.speech
+        by = speech.forwarded_by(facts.forwarded_by) if facts.forwarded_by else []
         received = visit.local(facts.received_at)
-        return self._talk.speech.envelope(received, visit.now, facts.caller_number, facts.duration)
+        return [*by, *speech.envelope(received, visit.now, facts.caller_number, facts.duration)]
 
     def _choose(self, *before: str) -> Do:
         return self._talk.choose(OF_A_DELETED_ONE if self._deleted else MESSAGE, *before)
