@@ -80,15 +80,16 @@ def run(
     peer: Path,
     speech: Path,
     beside: Callable[[], None] | None = None,
+    seconds: float = STEADY_SECONDS,
 ) -> Figures:
     """`calls` at a time, begun one after the other within RAMP_SECONDS and ended in the same order.
 
-    beside: called when all of them record; it returns at once.
+    beside: called when all of them record; it returns at once. seconds: for which the cost is measured.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rate = max(SLOWEST_RAMP, round(calls / RAMP_SECONDS))
     ramp = calls / rate
-    hold = ramp + GREETING_SECONDS + STEADY_SECONDS + SETTLE_SECONDS
+    hold = ramp + GREETING_SECONDS + seconds + SETTLE_SECONDS
     idle = _cost(server)
     speaker = subprocess.Popen(
         [*on_core(1), str(peer), AUDIO[0], str(AUDIO[1]), str(hold + ramp + 60), str(speech)],
@@ -102,7 +103,7 @@ def run(
             if beside:
                 beside()
             begin = _cost(server)
-            time.sleep(STEADY_SECONDS)
+            time.sleep(seconds)
             end = _cost(server)
             caller.wait(hold + 60)
         finally:

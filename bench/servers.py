@@ -18,7 +18,7 @@ from app.migrate import upgrade
 from app.services import mailboxes
 
 HOST = "127.0.0.1"
-MAILBOX = "1001"
+MAILBOX, PIN = "1001", "4711"
 READY_SECONDS = 30.0
 OPTIONS = (
     "OPTIONS sip:{host}:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{own};branch=z9hG4bKready{own};rport\r\n"
@@ -58,7 +58,7 @@ def make_instance(env: Mapping[str, str]) -> Settings:
     settings.instance.mkdir(parents=True, exist_ok=True)
     upgrade(settings)
     with create_app(settings).app_context():
-        mailboxes.create(MAILBOX, pin="4711", actor="bench")
+        mailboxes.create(MAILBOX, pin=PIN, actor="bench")
     return settings
 
 

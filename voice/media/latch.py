@@ -109,7 +109,9 @@ class LatchedSocket:
         """Read one datagram, if there is one."""
         try:
             if self._latched:
-                self._take(self._recv(DATAGRAM_BYTES), now)
+                # Called in two steps: CPython 3.11 looks up what a slot holds faster than a method of that name.
+                receive, take = self._recv, self._take
+                take(receive(DATAGRAM_BYTES), now)
                 return
             data, source = self.socket.recvfrom(DATAGRAM_BYTES)
         except OSError:
@@ -135,7 +137,8 @@ class LatchedSocket:
         """Send a datagram; False where there is nowhere to send to, or it could not be sent."""
         try:
             if self._latched:
-                self._send(data)
+                send = self._send
+                send(data)
             elif (target := self._on_probation or self._target) is not None:
                 self.socket.sendto(data, target)
             else:
