@@ -221,8 +221,9 @@ class Store:
         """Complete what a crash interrupted; False where there is nothing to keep."""
         if entry.sidecar.state != spool.RECORDING:
             if not entry.sidecar.again:
-                # An attempt that its caller never came to the end of: the one before it is the take.
-                retakes.forget(entry.wav)
+                # An attempt that its caller never came to the end of: the one before it is the take, in any case.
+                with suppress(OSError):
+                    retakes.forget(entry.wav)
             return True
         # It was not cut yet: it is whole.
         trimming.forget_tail(entry.wav)
@@ -239,7 +240,7 @@ class Store:
             entry.drop()
             return False
         speech = speech_seconds(entry.wav)
-        enough = speech >= self._settings.min_speech and duration >= self._settings.min_duration
+        enough = speech >= self._min_speech(entry.sidecar.mailbox_id) and duration >= self._settings.min_duration
         entry.finish(
             spool.COMPLETE if enough else spool.DISCARDED,
             duration=duration,
@@ -248,6 +249,13 @@ class Store:
             ended_by="crash",
         )
         return True
+
+    def _min_speech(self, mailbox_id: str) -> float:
+        """Seconds of speech that a message of this mailbox needs."""
+        with self._app.app_context():
+            box = db.session.get(Mailbox, mailbox_id)
+            own = box.min_speech if box else None
+        return self._settings.min_speech if own is None else own
 
     def _facts(self, box: Mailbox, *, full: bool = False) -> MailboxFacts:
         phone = self._settings.phone

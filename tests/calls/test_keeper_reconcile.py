@@ -86,6 +86,18 @@ def test_a_crashed_take_without_speech_is_a_discarded_one(instance: Instance, st
     assert instance.message(EXTENSION).deliveries == []
 
 
+@pytest.mark.parametrize(("min_speech", "state"), [(0.01, "new"), (60.0, "discarded"), (None, "new")])
+def test_a_crashed_take_needs_as_much_speech_as_its_mailbox_asks_for(
+    instance: Instance, store: Store, min_speech: float | None, state: str
+) -> None:
+    with instance.app.app_context():
+        db.session.execute(update(Mailbox).values(min_speech=min_speech))
+        db.session.commit()
+    left(begun(instance, EXTENSION, speech(SECONDS, seed=3)))
+    assert store.reconcile() == 1
+    assert instance.message(EXTENSION).state == state
+
+
 def test_a_take_without_a_word_is_dropped(instance: Instance, store: Store) -> None:
     left(begun(instance, EXTENSION))
     left(begun(instance, EXTENSION, b""))
