@@ -51,6 +51,21 @@ def set_greeting(
     return greeting
 
 
+def set_end(extension: str, ends_at: datetime | None, *, actor: str) -> None:
+    """Let the temporary greeting end at another time, None: not at all; NotFound, Invalid for the field `ends_at`."""
+    _check(TEMPORARY, ends_at)
+    with writing():
+        box = mailboxes.get(extension, locked=True)
+        greeting = find(extension, TEMPORARY)
+        if greeting is None:
+            raise NotFound("This mailbox has no temporary greeting.")
+        greeting.ends_at = ends_at
+        # The snapshot of mailboxes is made anew for it.
+        box.updated_at = utc_now()
+        events.record(events.GREETING_CHANGED, box.id, kind=TEMPORARY, removed=False)
+        audit.record(actor, "greeting.set_end", box.id, _named(extension, TEMPORARY))
+
+
 def find(extension: str, kind: str = UNAVAILABLE) -> Greeting | None:
     """The greeting of this kind that a mailbox has, or None; NotFound."""
     box = mailboxes.get(extension)

@@ -55,16 +55,21 @@ def audio(extension: str) -> AnyResponse:
 def upload(extension: str) -> AnyResponse:
     """Take a sound file as a greeting; of the kind `unavailable` where none is named."""
     form, file, kind = GreetingForm(), request.files.get("greeting"), _kind(request.form)
-    if not form.validate_on_submit() or file is None or not file.filename:
+    chosen = file if file is not None and file.filename else None
+    only_end = chosen is None and kind == TEMPORARY and greetings.find(extension, kind) is not None
+    if not form.validate_on_submit() or not (chosen or only_end):
         form.greeting.errors = [NO_FILE]
         return _page(extension, kind, form)
     try:
         ends_at = _moment(form.text("ends_at"), mailboxes.get(extension).timezone)
-        greetings.set_greeting(extension, file.stream, kind=kind, ends_at=ends_at, actor=actor())
+        if chosen is None:
+            greetings.set_end(extension, ends_at, actor=actor())
+        else:
+            greetings.set_greeting(extension, chosen.stream, kind=kind, ends_at=ends_at, actor=actor())
     except Invalid as error:
         form.refuse(error)
         return _page(extension, kind, form)
-    notices.tell("The new recording plays from the next call on.")
+    notices.tell("The greeting has another end." if chosen is None else "The recording plays from the next call on.")
     return htmx.go(url_for("messages.index", extension=extension))
 
 
@@ -85,11 +90,11 @@ def items(mailbox: Mailbox, kind: str = "", form: GreetingForm | None = None) ->
 
 
 def _item(mailbox: Mailbox, kind: str, found: dict[str, Greeting], form: GreetingForm | None) -> Item:
-    form = form or GreetingForm(None)
+    greeting = found.get(kind)
+    form = form or GreetingForm(None, ends_at=_as_typed(greeting, mailbox.timezone))
     # A page has a form for each kind.
     if kind != UNAVAILABLE:
         form.greeting.id = f"greeting-{kind}"
-    greeting = found.get(kind)
     about = _about(mailbox, greeting) if greeting else _about_missing(mailbox, kind, found)
     return Item(kind, TITLES[kind], greeting, about, form)
 
@@ -116,6 +121,13 @@ def _about_missing(mailbox: Mailbox, kind: str, found: dict[str, Greeting]) -> s
     if NAME in found:
         return "Callers hear the recorded name with a standard sentence."
     return f"Callers hear the default greeting in {language_name(mailbox.language)}."
+
+
+def _as_typed(greeting: Greeting | None, zone: str) -> str:
+    """The end of a greeting as people type it, empty for none."""
+    if greeting is None or greeting.ends_at is None:
+        return ""
+    return f"{greeting.ends_at.astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M}"
 
 
 def _moment(text: str, zone: str) -> datetime | None:

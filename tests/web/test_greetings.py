@@ -123,6 +123,21 @@ class TestKinds:
         assert self.kinds(app) == {"temporary": datetime(2100, 12, 24, 9, 0, tzinfo=UTC)}
         assert "in place of all others until Fri 24 Dec 2100 18:00." in browser.get(BOX).text
 
+    def test_its_end_is_changed_without_a_file(self, app: Flask, browser: Browser, mailbox: str) -> None:
+        def save(ends_at: str) -> int:
+            return self.upload(browser, "temporary", greeting=(io.BytesIO(), ""), ends_at=ends_at).status_code
+
+        assert save("2100-12-24T18:00") == 422, "there is none yet"
+        self.upload(browser, "temporary", ends_at="2100-12-24T18:00")
+        assert 'value="2100-12-24T18:00"' in browser.get(BOX).text
+        heard = browser.get(f"{AUDIO}?kind=temporary").data
+        assert save("2101-01-02T09:30") == 303
+        assert self.kinds(app) == {"temporary": datetime(2101, 1, 2, 9, 30, tzinfo=UTC)}
+        assert save("2020-01-01T00:00") == 422
+        assert save("") == 303
+        assert self.kinds(app) == {"temporary": None}
+        assert browser.get(f"{AUDIO}?kind=temporary").data == heard
+
     def test_one_that_has_ended_is_said_to(self, app: Flask, browser: Browser, mailbox: str) -> None:
         self.upload(browser, "temporary", ends_at="2100-01-01T00:00")
         with app.app_context():
