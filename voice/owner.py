@@ -86,7 +86,8 @@ class Opened:
 
     envelope: when and from whom is said before each message. operator: the number that key 0 leads to (the mailbox's,
     else the global one), or empty. pin_shortest, pin_longest: digits that a new PIN may have. nearly_full, full: the
-    quota's warning. marker: for arrived().
+    quota's warning. marker: for arrived(). silence_timeout, min_speech: of recordings; seconds, None for those of the
+    settings.
     """
 
     mailbox_id: str
@@ -100,6 +101,8 @@ class Opened:
     nearly_full: bool = False
     full: bool = False
     marker: str = ""
+    silence_timeout: float | None = None
+    min_speech: float | None = None
 
 
 @dataclass(frozen=True)

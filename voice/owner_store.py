@@ -198,6 +198,8 @@ class OwnerStore:
             nearly_full=used.nearly_full,
             full=used.full,
             marker=marker,
+            silence_timeout=box.silence_timeout,
+            min_speech=box.min_speech,
         )
 
     def _audio(self, message: Message) -> Audio:

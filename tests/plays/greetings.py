@@ -211,6 +211,30 @@ PLAYS = {
         """),
         check=no_greeting,
     ),
+    "a mailbox that wants to hear more than two seconds": PlayText(
+        in_greetings("""
+        OWNER  4
+        SYSTEM greeting_name_is, greeting_none, menu
+        OWNER  1
+        SYSTEM record_name
+        SYSTEM <beep>
+        OWNER  says something, presses #
+        SYSTEM recording_too_short
+        SYSTEM record_name
+        SYSTEM <beep>
+        OWNER  says something
+        SYSTEM recording_too_short
+        SYSTEM record_name
+        SYSTEM <beep>
+        OWNER  says something
+        SYSTEM recording_too_short
+        SYSTEM greeting_not_kept
+        SYSTEM greeting_none, menu
+        OWNER  *
+        """),
+        prepare=lambda application: application.set(min_speech=3.0, silence_timeout=2.0),
+        check=no_greeting,
+    ),
     "nothing to listen to, nothing to delete": PlayText(
         in_greetings("""
         OWNER  2

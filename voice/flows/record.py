@@ -10,26 +10,29 @@ from pathlib import Path
 from voice import trimming
 from voice.flows.keys import RECORDING, Do
 from voice.flows.talk import ATTEMPTS, Talk
+from voice.flows.visit import Visit
 from voice.media.wav import HEADER_SIZE
 from voice.verbs import Play, Record, Say
 
 
 @contextmanager
-def recorded(talk: Talk, prompt: str) -> Iterator[Path | None]:
+def recorded(visit: Visit, prompt: str) -> Iterator[Path | None]:
     """A recording that its owner wants to keep, as long as the block runs; None where there is none.
 
     It ends like a message: by #, silence, a tone of the network or the longest duration. A hang-up keeps nothing.
     OSError where it cannot be written.
     """
-    talk.desk.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=talk.desk.folder) as folder:
-        yield _record(talk, prompt, Path(folder) / "recording.wav")
+    place = visit.talk.desk.folder
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        yield _record(visit, prompt, Path(folder) / "recording.wav")
 
 
-def _record(talk: Talk, prompt: str, path: Path) -> Path | None:
+def _record(visit: Visit, prompt: str, path: Path) -> Path | None:
+    talk = visit.talk
     for _ in range(ATTEMPTS):
         talk.say(prompt)
-        while _take(talk, path):
+        while _take(visit, path):
             does = _review(talk, path)
             if does is Do.KEEP:
                 return path
@@ -39,14 +42,16 @@ def _record(talk: Talk, prompt: str, path: Path) -> Path | None:
     return None
 
 
-def _take(talk: Talk, path: Path) -> bool:
+def _take(visit: Visit, path: Path) -> bool:
     """Record; True where something was said."""
+    talk, opened = visit.talk, visit.opened
     path.unlink(missing_ok=True)
-    limits = talk.desk.limits
     Play(talk.desk.prompts.tone("beep", talk.call.law)).run(talk.call)
     talk.call.forget_digits()
-    take = Record(path, limits.silence_timeout, limits.max_duration).run(talk.call)
-    said = take.result.frames > 0 and take.result.heard.speech >= talk.desk.min_speech
+    limits, silence = talk.desk.limits, opened.silence_timeout
+    take = Record(path, limits.silence_timeout if silence is None else silence, limits.max_duration).run(talk.call)
+    enough = talk.desk.min_speech if opened.min_speech is None else opened.min_speech
+    said = take.result.frames > 0 and take.result.heard.speech >= enough
     if said and (samples := trimming.end_of_message(take, talk.desk.trailing_silence)) is not None:
         trimming.cut(path, HEADER_SIZE + samples)
     return said

@@ -68,7 +68,7 @@ def _listen(visit: Visit, facts: GreetingFacts) -> None:
 
 def _record(visit: Visit, kind: GreetingKind) -> None:
     talk = visit.talk
-    with recorded(talk, "record_name" if kind is GreetingKind.NAME else "record_greeting") as recording:
+    with recorded(visit, "record_name" if kind is GreetingKind.NAME else "record_greeting") as recording:
         days = _days(visit) if recording and kind is GreetingKind.TEMPORARY else NO_END
         if recording is None or days is None:
             talk.say("greeting_not_kept")
