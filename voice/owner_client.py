@@ -25,7 +25,7 @@ from voice.owner import (
 
 ANSWER_SECONDS = 3.0
 # A hundred callers may have typed a PIN in the same second.
-PIN_SECONDS = 20.0
+PIN_SECONDS = 30.0
 # Longer than that nobody waits for a store.
 SOUND_SECONDS = 5.0
 WRITE_SECONDS = 10.0
@@ -115,8 +115,8 @@ class OwnerClient:
         plain = self._ask("arrived", mailbox_id=mailbox_id, marker=marker)
         return Arrival(tuple(plain["ids"]), plain["marker"])
 
-    def _ask(self, name: str, timeout: float = ANSWER_SECONDS, **arguments: Any) -> Any:
-        return self._keeper.ask_owner(timeout, name, arguments)
+    def _ask(self, name: str, timeout: float | None = None, **arguments: Any) -> Any:
+        return self._keeper.ask_owner(timeout or ANSWER_SECONDS, name, arguments)
 
 
 def _audio(plain: dict[str, Any]) -> Audio:

@@ -22,7 +22,7 @@ from app.extensions import db
 from app.models import Mailbox, Message, Subscription
 from app.models.base import utc_now
 from app.models.message import NEW, SAVED
-from app.services import fields
+from app.services import mailboxes
 
 log = logging.getLogger(__name__)
 CHANNEL = "voicemail:message-waiting"
@@ -57,11 +57,10 @@ def counts(mailbox_ids: Iterable[str]) -> list[Counts]:
     return _counted(Mailbox.id.in_(list(mailbox_ids)))
 
 
-def find(extensions: Iterable[str]) -> Counts | None:
-    """What waits in the mailbox of the first of these extensions that has one."""
-    wanted = [name for name in extensions if fields.is_extension(name)]
-    found = {one.extension: one for one in _counted(Mailbox.live_extension.in_(wanted))} if wanted else {}
-    return next((found[name] for name in wanted if name in found), None)
+def find(numbers: Iterable[str]) -> Counts | None:
+    """What waits in the mailbox that the first of these numbers leads to, as its extension or as an alias."""
+    box = mailboxes.find(list(numbers))
+    return next(iter(counts([box.id])), None) if box else None
 
 
 def _counted(which: Any) -> list[Counts]:

@@ -71,6 +71,33 @@ def test_a_mailbox_is_found_in_the_snapshot_and_no_name_is_taken_for_an_extensio
         assert find_in_snapshot(path, [unknown]) is None
 
 
+def test_a_mailbox_is_found_in_the_snapshot_by_its_aliases(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot.json"
+    boxes = [
+        MailboxFacts("a", "1001", '"aliases": ["2003"]', "en", "UTC", operator="2004", aliases=("2001", "2002")),
+        MailboxFacts("b", "1002", "Bob", "en", "UTC", aliases=("2005",), review=True, max_duration=30.0),
+    ]
+    write_snapshot(path, boxes)
+    for number, box in (("2001", boxes[0]), ("2002", boxes[0]), ("2005", boxes[1])):
+        assert find_in_snapshot(path, ["9999", number]) == box
+    for unknown in ("2003", "2004", "200", "20", ""):
+        assert find_in_snapshot(path, [unknown]) is None
+
+
+@pytest.mark.parametrize(("greeting", "path"), [("null", None), ('"/cache/greeting.wav"', "/cache/greeting.wav")])
+def test_a_snapshot_of_another_version_is_understood(tmp_path: Path, greeting: str, path: str | None) -> None:
+    snapshot = tmp_path / "snapshot.json"
+    first = '"id": "a", "extension": "1001", "name": "Anna", "language": "fr", "timezone": "UTC"'
+    snapshot.write_text(f'[\n{{{first}, "greeting": {greeting}}}\n]')
+    found = find_in_snapshot(snapshot, ["1001"])
+    assert found is not None
+    assert (found.name, found.language, found.greeting, found.aliases) == ("Anna", "fr", path, ())
+    snapshot.write_text(f'[\n{{{first}, "greetings": {{"busy": "/b.wav"}}, "of a later version": 1}}\n]')
+    found = find_in_snapshot(snapshot, ["1001"])
+    assert found is not None
+    assert found.greetings == {"busy": "/b.wav"}
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'"extension": "1001"', b'[{"extension": "1001"}]', b"\xff"])
 def test_a_snapshot_that_makes_no_sense_knows_nobody(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "snapshot.json"

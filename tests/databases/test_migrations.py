@@ -14,7 +14,7 @@ from alembic import command
 from app import create_app, migrate
 from app.config import PROJECT_ROOT, Settings
 from app.extensions import db
-from app.models import Base
+from app.models import Alias, Base
 from app.services import mailboxes
 from tests.databases.processes import environment, outputs, start
 from tests.servers import fresh_database
@@ -85,6 +85,30 @@ def test_down_and_up_again(empty: Settings) -> None:
     alembic(empty, "downgrade", "base")
     assert tables(empty) == set()
     assert migrate.upgrade(empty)
+    alembic(empty, "check")
+
+
+def test_what_was_there_before_owners_called_stays(empty: Settings) -> None:
+    alembic(empty, "upgrade", "0001")
+    engine = migrate._engine(empty)
+    box = "INSERT INTO voicemail_box (id, extension, live_extension, name, email, language, timezone, pin_hash,"
+    box += " mwi_dirty, mwi_version, created_at, updated_at) VALUES"
+    with engine.begin() as connection:
+        for number, live in (("1001", "'1001'"), ("1002", "NULL")):
+            values = f"('{number}', '{number}', {live}, 'Anna', '', 'en', 'UTC', 'hash', false, 7"
+            connection.execute(sa.text(f"{box} {values}, '2026-11-01 10:00:00', '2026-11-01 10:00:00')"))
+    engine.dispose()
+    assert migrate.upgrade(empty)
+    with create_app(empty).app_context():
+        found = mailboxes.get("1001")
+        assert (found.name, found.mwi_version, found.phone_locks, found.operator) == ("Anna", 7, 0, None)
+        assert (found.announcement_only, found.trusts_own_phone, found.review) == (False, False, None)
+        # An extension that lives has its place among the numbers, one that does not is free.
+        assert db.session.scalars(sa.select(Alias.number)).all() == ["1001"]
+        db.session.remove()
+        db.engine.dispose()
+    alembic(empty, "downgrade", "0001")
+    alembic(empty, "upgrade", "head")
     alembic(empty, "check")
 
 
