@@ -157,6 +157,8 @@ PLAYS = {
         SYSTEM counts(0 0 0), menu
         OWNER  0
         SYSTEM operator_none
+        OWNER  interrupts with 1
+        SYSTEM no_new
         """)
         )
     ),

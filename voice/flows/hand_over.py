@@ -8,12 +8,12 @@ from voice.flows.conversation import Conversation
 def hand_over(talk: Conversation, number: str) -> bool:
     """True where the call has moved. Else it is said that there is no operator, or that the PBX declines."""
     if not number:
-        talk.tell("operator_none")
+        talk.say("operator_none")
         return False
     talk.tell("operator_wait")
     state = talk.call.state
     if talk.call.transfer(number):
         return True
     talk.call.enter(state)
-    talk.tell("operator_failed")
+    talk.say("operator_failed")
     return False
