@@ -55,7 +55,8 @@ def index() -> AnyResponse:
     context: dict[str, Any] = {
         "listing": prompt_list.page(language, faults, search=search, group=group, show=show, page=page),
         "chosen": {"language": language, "group": group, "show": show, "search": search},
-        "faults": faults,
+        # Several workers may say the same.
+        "faults": list({(fault.language, fault.name): fault for fault in faults}.values()),
         "away": away,
     }
     if htmx.wanted():

@@ -146,7 +146,7 @@ class TestReports:
 
     @pytest.fixture
     def app(self, app: Flask, settings: Settings, valkey: str) -> Flask:
-        """With a worker that misses a prompt."""
+        """With two workers that miss the same prompt."""
         state = {
             "host": "pbx",
             "sip_port": 5060,
@@ -154,9 +154,11 @@ class TestReports:
         }
         with redis.Redis.from_url(valkey) as client:
             client.set("voicemail:worker:pbx:5060", json.dumps(state))
+            client.set("voicemail:worker:pbx:5062", json.dumps(state | {"sip_port": 5062}))
         return create_app(replace(settings, redis_url=valkey))
 
     def test_they_are_shown(self, admin_browser: Browser) -> None:
         assert "Voice workers complain of 1 prompt:" in admin_browser.get(LIST).text
-        assert "Voice worker pbx:5060 has no sound for it" in admin_browser.get(PAGE).text
+        for worker in ("pbx:5060", "pbx:5062"):
+            assert f"Voice worker {worker} has no sound for it" in admin_browser.get(PAGE).text
         assert f'href="{PAGE}#prompt-fr"' in admin_browser.get(f"{LIST}?show=faulty&language=fr").text
