@@ -169,6 +169,7 @@ class RetentionSettings:
     trimmed_days: int = setting(
         7, "Days that what was cut off the end of a message is kept; 0: it is not kept", minimum=0
     )
+    event_days: int = setting(90, "Days that what happened in mailboxes is kept", minimum=1)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,6 @@ It runs in the keeper process. Arguments are what JSON can carry, answers the va
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,10 +21,9 @@ from app.models import Greeting, Mailbox, Message
 from app.models.message import DISCARDED
 from app.services import greetings, mailboxes, messages, owner_messages, phone_access, quota, subscriptions
 from app.storage import StoreError
-from voice import spool
+from voice.copies import begin_copy, fill_copy
 from voice.errors import SpoolError
 from voice.mailbox import MessageCounts
-from voice.media import wav
 from voice.owner import (
     Arrival,
     Audio,
@@ -236,27 +233,20 @@ class OwnerStore:
         """A take of its own from here on: it is safe in the spool, and becomes a message like any other."""
         message = forwarding.message
         duration, size, sha256, urgent = message.duration, message.size, message.sha256, message.urgent
-        entry = self._begin_copy(forwarding, audio)
+        entry = begin_copy(
+            self._settings.spool_dir,
+            audio,
+            mailbox_id=forwarding.mailbox_id,
+            extension=forwarding.extension,
+            caller_number=message.caller_number,
+            caller_name=message.caller_name,
+            call_id=message.call_id,
+            forwarded_from=message.id,
+            forwarded_by=forwarding.by,
+        )
+        # The connection to the database is not held while a disk may be slow.
         db.session.rollback()
-        part = entry.wav.with_suffix(".wav.part")
-        try:
-            # A kill in the middle of the copy leaves a take without audio, which the reconciler drops.
-            shutil.copyfile(audio, part)
-            _sync(part)
-            os.replace(part, entry.wav)
-            entry.finish(
-                spool.COMPLETE,
-                duration=duration,
-                speech=0.0,
-                size=size,
-                ended_by="forwarded",
-                sha256=sha256,
-                urgent=urgent,
-            )
-        except BaseException:
-            part.unlink(missing_ok=True)
-            entry.drop()
-            raise
+        fill_copy(entry, audio, duration=duration, size=size, sha256=sha256, urgent=urgent)
         try:
             self._store.save(entry.id)
         except (SQLAlchemyError, SpoolError) as error:
@@ -265,23 +255,6 @@ class OwnerStore:
         finally:
             entry.close()
         return Forwarded.DONE
-
-    def _begin_copy(self, forwarding: owner_messages.Forwarding, audio: Path) -> spool.SpoolEntry:
-        message = forwarding.message
-        with audio.open("rb") as file:
-            law = wav.law_of(file.read(wav.HEADER_SIZE))
-        return spool.SpoolEntry.begin(
-            self._settings.spool_dir,
-            mailbox_id=forwarding.mailbox_id,
-            extension=forwarding.extension,
-            caller_number=message.caller_number,
-            caller_name=message.caller_name,
-            call_id=message.call_id,
-            started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            law=law.name.lower(),
-            forwarded_from=message.id,
-            forwarded_by=forwarding.by,
-        )
 
 
 REQUESTS = frozenset(
@@ -310,11 +283,3 @@ def _midnight_after(days: int, timezone: str) -> datetime:
     zone = ZoneInfo(timezone)
     day = datetime.now(zone).date() + timedelta(days=days)
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, delete, or_, select, true, update
 
 from app.database import writing
 from app.extensions import db
-from app.models import Greeting, Mailbox, Message
+from app.models import Event, Greeting, Mailbox, Message
 from app.models.base import database_now, utc_now
 from app.models.message import DISCARDED
 from app.services import events, trimmed
@@ -49,6 +49,8 @@ def sweep_retention() -> int:
             _remove_files(message_id)
             purged += 1
     _end_greetings(Mailbox.deleted_at < trash_before)
+    with writing():
+        db.session.execute(delete(Event).where(Event.created_at < now - timedelta(days=rules.event_days)))
     here = or_(Message.storage_key.is_not(None), Message.spool_host == settings().host_name)
     for message_id in _ids(and_(Message.purged_at.is_not(None), here)):
         _remove_files(message_id)

@@ -22,6 +22,7 @@ from app.services import mailboxes, messages, purge
 from app.services.mailbox_options import Options
 from tests.calls.spooled import finished
 from tests.peers.instance import PIN, Instance
+from voice.errors import SpoolError
 from voice.media.g711 import Law
 from voice.owner import Forwarded, GreetingChange, GreetingKind, Messages, OwnerRequests, PinChange, Sound
 from voice.owner_store import REQUESTS, OwnerStore
@@ -229,8 +230,6 @@ def test_a_copy_that_was_broken_off_is_no_message(
 def test_a_copy_whose_commit_fails_follows(
     instance: Instance, store: Store, owners: OwnerStore, box_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from voice.errors import SpoolError
-
     message_id = leave(instance, store)
 
     def away(_: str) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, select, update
 
 from app.errors import NotFound
 from app.extensions import db
-from app.models import Delivery, Greeting, Mailbox, Message
+from app.models import Delivery, Event, Greeting, Mailbox, Message
 from app.models.base import utc_now
 from app.services import greetings, mailboxes, messages, purge
 from app.services.context import settings
@@ -262,3 +262,15 @@ def test_greetings_end_with_their_mailbox(box: Mailbox) -> None:
     purge.sweep_retention()
     assert [open_store(settings()).stat(key) is not None for key in keys] == [False, True]
     assert db.session.scalars(select(Greeting.storage_key)).all() == keys[1:]
+
+
+def test_events_are_kept_for_their_time(box: Mailbox) -> None:
+    mailboxes.reset_pin("1001", "582914", actor="t")
+    mailboxes.reset_pin("1001", "773311", actor="t")
+    old = db.session.scalars(select(Event.id)).first()
+    days = timedelta(days=settings().retention.event_days)
+    db.session.execute(update(Event).where(Event.id == old).values(created_at=utc_now() - days - timedelta(hours=1)))
+    db.session.commit()
+    purge.sweep_retention()
+    assert old not in db.session.scalars(select(Event.id)).all()
+    assert db.session.query(Event).count() == 1
