@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from pathlib import Path
 
 from bench import load, servers
@@ -68,7 +69,9 @@ def _call(port: int) -> tuple[float, float]:
         caller.listen(GREETED_SECONDS)
         pressed, place = time.monotonic(), len(heard)
         caller.audio.press("#")
-        caller.wait(lambda: any(frame in first for frame in heard[place:]), PATIENCE_SECONDS)
+        if not caller.wait(lambda: any(frame in first for frame in heard[place:]), PATIENCE_SECONDS):
+            print(f"no tone within {PATIENCE_SECONDS} s in call {caller.call_id}")
+            return inf, inf
         tone = next(number for number in range(place, len(heard)) if heard[number] in first)
         # Where in the greeting it was; what comes next is what would have come without the key, or not.
         began = next(at for at in range(len(greeting)) if greeting[at : at + MATCHED] == heard[place - MATCHED : place])

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,9 @@ class Server:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         # The keeper is started by a thread, so it may be listed under another task.
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
-            children += (task / "children").read_text().split()
+            # The thread of a call may have just ended.
+            with suppress(OSError):
+                children += (task / "children").read_text().split()
         keeper = {"keeper": int(children[0])} if children else {}
         return {"worker": self.process.pid} | keeper
 
