@@ -64,7 +64,8 @@ class OwnerStore:
             return getattr(self, name)(**arguments)
 
     def tidy(self) -> None:
-        """Remove the audio of messages that nobody listens to now, and of those that were purged."""
+        """Remove the audio of messages that nobody listens to now, that of purged ones, and what calls left behind."""
+        menu_recordings.sweep(menu_recordings.folder_of(self._settings.instance))
         self._sounds.shrink(CACHED_BYTES, CACHED_SECONDS)
         names = self._sounds.names()
         with self._store.context():

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.config import Settings
-from voice import router
+from voice import menu_recordings, router
 from voice.call import Call
 from voice.errors import CallEnded
 from voice.flows.leave_message import Limits, Outcome
@@ -236,7 +236,7 @@ def _desk(settings: Settings, prompts: Prompts, keeper: KeeperClient) -> Desk:
         prompts=prompts,
         requests=OwnerClient(keeper),
         limits=Limits(settings.silence_timeout, settings.max_duration),
-        folder=settings.instance / "voice" / "menus",
+        folder=menu_recordings.folder_of(settings.instance),
         language=settings.language,
         min_speech=settings.min_speech,
         trailing_silence=settings.trailing_silence,
