@@ -22,6 +22,7 @@ from app.models.message import DISCARDED
 from app.services import greetings, mailboxes, messages, owner_messages, phone_access, quota, subscriptions
 from app.storage import StoreError
 from voice.copies import begin_copy, fill_copy
+from voice import menu_recordings
 from voice.errors import SpoolError
 from voice.mailbox import MessageCounts
 from voice.owner import (
