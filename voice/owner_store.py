@@ -21,6 +21,7 @@ from app.models import Greeting, Mailbox, Message
 from app.models.message import DISCARDED
 from app.services import greetings, mailboxes, messages, owner_messages, phone_access, quota, subscriptions
 from app.storage import StoreError
+from voice import menu_recordings
 from voice.copies import begin_copy, fill_copy
 from voice import menu_recordings
 from voice.errors import SpoolError
