@@ -23,7 +23,6 @@ from app.services import greetings, mailboxes, messages, owner_messages, phone_a
 from app.storage import StoreError
 from voice import menu_recordings
 from voice.copies import begin_copy, fill_copy
-from voice import menu_recordings
 from voice.errors import SpoolError
 from voice.mailbox import MessageCounts
 from voice.owner import (
