@@ -23,7 +23,7 @@ LONGEST_SECONDS = {"sentence": 16.0, "word": 4.0}
 
 
 def names_of(language: str) -> list[str]:
-    return [name for name, entry in PROMPTS.items() if language in entry and f"{language}/{name}.wav" in MANIFEST]
+    return [name for name, entry in PROMPTS.items() if language in entry]
 
 
 def path_of(language: str, name: str) -> Path:
