@@ -27,19 +27,12 @@ from app.findings import Doubtful, Wrong
 from app.launch.checks import describe, open_engine, reason_of, uses_embedded_valkey
 from app.migrate import is_current
 from app.models.base import database_now
+from app.services.prompts import catalogue
 from app.settings_schema import schema_of
 from app.storage import StoreError, open_store
 
-PROMPTS = (
-    "greeting_default",
-    "nothing_recorded",
-    "message_saved",
-    "message_too_long",
-    "not_available",
-    "goodbye",
-    "test_message",
-)
 ANSWER_SECONDS = 3.0
+NAMED = 10
 CLOCK_SECONDS = 2.0
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -161,20 +154,17 @@ def smtp(settings: Settings) -> str:
 
 
 def prompts(settings: Settings) -> str:
-    """Every prompt is there in every language, as a sound that can be read."""
-    missing = []
-    for language in LANGUAGES:
-        for name in PROMPTS:
-            paths = [
-                folder / language / f"{name}.wav" for folder in (settings.sounds_dir, PROJECT_ROOT / "sounds") if folder
-            ]
-            if not any(_is_sound(path) for path in paths):
+    """Every prompt is there in every language that needs it, as a sound that can be read."""
+    listed, missing = catalogue(), []
+    for name, entry in listed.items():
+        for language in entry.texts:
+            folders = [folder for folder in (settings.sounds_dir, PROJECT_ROOT / "sounds") if folder]
+            if not any(_is_sound(folder / language / f"{name}.wav") for folder in folders):
                 missing.append(f"{language}/{name}")
     if missing:
-        raise Wrong(
-            f"missing or not readable: {', '.join(missing)}", "Get sounds/ back from the release, or run sounds/make.py"
-        )
-    return f"{len(PROMPTS)} prompts in {', '.join(LANGUAGES)}"
+        named = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
+        raise Wrong(f"missing or not readable: {named}", "Get sounds/ back from the release, or run sounds/make.py")
+    return f"{len(listed)} prompts in {', '.join(LANGUAGES)}"
 
 
 def _is_sound(path: Path) -> bool:

@@ -134,6 +134,9 @@ def test_a_prompt_that_is_no_sound_is_named(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "sounds" / "zh").mkdir(parents=True)
     (tmp_path / "sounds" / "zh" / "goodbye.wav").write_text("no sound")
     monkeypatch.setattr(doctor, "PROJECT_ROOT", tmp_path)
+    with pytest.raises(doctor.Wrong, match=r"and [0-9]+ more"):
+        doctor.prompts(settings(tmp_path))
+    monkeypatch.setattr(doctor, "NAMED", 10_000)
     with pytest.raises(doctor.Wrong, match="zh/goodbye"):
         doctor.prompts(settings(tmp_path))
 
