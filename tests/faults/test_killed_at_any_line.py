@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, update
+from sqlalchemy import update
 
 from app.config import PROJECT_ROOT
 from app.extensions import db
 from app.jobs import run
-from app.models import Delivery, Mailbox, Message
+from app.models import Message
 from app.services import messages, outbox, purge
 from app.storage import message_key, open_store
 from tests import killing
@@ -50,8 +50,8 @@ def lines() -> range:
 
 def forget(app: Flask) -> None:
     """Empty tables and folders for the next kill."""
-    for table in (Delivery, Message, Mailbox):
-        db.session.execute(delete(table))
+    for table in reversed(db.metadata.sorted_tables):
+        db.session.execute(table.delete())
     db.session.commit()
     for folder in (settings_of(app).spool_dir, settings_of(app).storage.folder):
         for path in folder.rglob("*"):
