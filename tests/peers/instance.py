@@ -104,7 +104,9 @@ class Instance:
         folder = self.folder / "sounds" / "en"
         folder.mkdir(parents=True)
         tone = bytes(array("h", (round(6000 * sin(tau * NOT_AVAILABLE_HZ * n / 8000)) for n in range(4000))))
-        for name, pcm16 in (("greeting_default", self.greeting), ("not_available", tone)):
+        for name, pcm16 in (
+            ("greeting_default", self.greeting), ("greeting_busy", self.greeting), ("not_available", tone),
+        ):  # fmt: skip
             with wave.open(str(folder / f"{name}.wav"), "wb") as file:
                 file.setnchannels(1)
                 file.setsampwidth(2)
