@@ -215,7 +215,7 @@ def changes_the_pin(phone: OwnerPhone) -> None:
     phone.presses("4")
     phone.hears("pin_old")
     phone.presses(f"{PIN}#")
-    phone.hears(*phone.speech.pin_length(4, 10), "pin_rules")
+    phone.hears(*phone.speech.pin_length(4, 8), "pin_rules")
     phone.hears("pin_new")
     phone.presses(f"{NEW_PIN}#")
     phone.hears("pin_again")
