@@ -16,6 +16,7 @@ from app import create_app
 from app.errors import Invalid
 from app.extensions import db
 from app.migrate import upgrade
+from app.jobs import queue
 from app.models import Event, Mailbox
 from app.services import events, greetings, mailboxes, messages, owner_messages, phone_access, purge
 from app.services.subscriptions import CHANNEL
@@ -115,6 +116,8 @@ def test_a_greeting_that_makes_no_sense(app: Flask, mailbox: str, kind: str, day
 def test_lamps_hear_of_every_change_after_its_commit(tmp_path: Path, valkey: str) -> None:
     settings = make_settings(tmp_path, REDIS_URL=valkey)
     upgrade(settings)
+    # A test before this one may have seen Redis away, after which nothing is tried for a moment.
+    queue._outage.ended()
     with create_app(settings).app_context(), redis.Redis.from_url(valkey, decode_responses=True) as client:
         box_id = mailboxes.create("1001", pin="4711", actor="t").id
         with client.pubsub(ignore_subscribe_messages=True) as channel:
