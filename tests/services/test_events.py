@@ -15,8 +15,8 @@ from sqlalchemy import select
 from app import create_app
 from app.errors import Invalid
 from app.extensions import db
-from app.migrate import upgrade
 from app.jobs import queue
+from app.migrate import upgrade
 from app.models import Event, Mailbox
 from app.services import events, greetings, mailboxes, messages, owner_messages, phone_access, purge
 from app.services.subscriptions import CHANNEL
