@@ -8,13 +8,10 @@ import threading
 import time
 from pathlib import Path
 
-from bench import capacity, load, servers
-from bench.servers import HOST
+from bench import beside, capacity
+from bench.servers import HOST, Server
 from bench.table import show
 from bench.verdict import Line
-from voice.media import g711, wav
-from voice.media.g711 import Law
-from voice.prompts import BUILT_IN
 
 CALLS = 100
 RATE = 5000
@@ -49,11 +46,15 @@ def malformed(number: int) -> bytes:
 
 
 class Flood(threading.Thread):
-    """Sends RATE datagrams a second for SECONDS once it is started. sent: how many left."""
+    """Sends RATE datagrams a second for SECONDS once it is started. sent: how many left.
 
-    def __init__(self, port: int) -> None:
+    log_bytes: what the server's log had before.
+    """
+
+    def __init__(self, server: Server) -> None:
         super().__init__(name="flood", daemon=True)
-        self._target = (HOST, port)
+        self.log, self.log_bytes = server.log, server.log.stat().st_size
+        self._target = (HOST, server.port)
         self._datagrams = [malformed(number) for number in range(2000)]
         self.sent = 0
 
@@ -73,20 +74,8 @@ class Flood(threading.Thread):
 
 def measure(folder: Path) -> list[Line]:
     """CALLS calls, with the flood in their midst."""
-    folder.mkdir(parents=True)
-    speech = folder / "speech.ulaw"
-    speech.write_bytes(g711.encode(wav.read_prompt(BUILT_IN / "en" / "test_message.wav"), Law.PCMU))
-    peer = load.compile_peer(folder)
-    for attempt in range(load.ATTEMPTS):
-        place = folder / str(attempt)
-        with servers.voice_worker(place / "instance", capacity.PORT, load.on_core(0)) as server:
-            before = server.log.stat().st_size
-            flood = Flood(server.port)
-            figures = load.run(server, CALLS, place, peer, speech, beside=flood.start)
-            flood.join()
-            grown = server.log.stat().st_size - before
-        if capacity.holds(figures) or figures.peer_behind_ms < load.DISTURBED_MS:
-            break
+    figures, flood = beside.run(folder, CALLS, Flood)
+    grown = flood.log.stat().st_size - flood.log_bytes
     show(
         f"{CALLS} calls beside {RATE} malformed datagrams a second for {SECONDS:.0f} s",
         ["", "sent", "answered", "in pace %", "longest ms", "lost in", "CPU ms/call s", "log kB", "peer late ms"],
@@ -96,8 +85,8 @@ def measure(folder: Path) -> list[Line]:
              f"{figures.peer_behind_ms:.0f}"]
         ],
     )  # fmt: skip
-    kept = figures.in_pace if figures.answered == CALLS and not figures.lost_by_us else 0.0
+    pace = beside.pace_of(figures, CALLS)
     return [
-        Line(f"in pace beside {RATE} malformed datagrams a second", kept, capacity.IN_PACE, unit="%", more=True),
+        Line(f"in pace beside {RATE} malformed datagrams a second", pace, capacity.IN_PACE, unit="%", more=True),
         Line("growth of the log meanwhile", grown / 1000, LOG_BYTES / 1000, unit="kB"),
     ]

@@ -5,19 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import capacity, load, servers
+from bench import beside, capacity
 from bench.load import percentile
-from bench.servers import HOST, MAILBOX, PIN
+from bench.servers import HOST, MAILBOX, PIN, Server
 from bench.table import show
 from bench.tail import Stamped
 from bench.verdict import Line
 from voice.caller import Caller, CallFailed
-from voice.media import g711, wav
 from voice.media.g711 import Law
-from voice.prompts import BUILT_IN
 
 CALLS = 300
 PIN_CALLS = 100
@@ -27,46 +24,29 @@ OWN_NUMBER = "*97"
 SILENCE = Law.PCMU.silence(160)
 
 
-@dataclass
-class Owners:
+class Owners(threading.Thread):
     """Owners who log in at once. checks: seconds from the key behind the PIN until something is said."""
 
-    port: int
-    checks: list[float] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    thread: threading.Thread | None = None
+    def __init__(self, server: Server) -> None:
+        super().__init__(name="owners", daemon=True)
+        self._port = server.port
+        self.checks: list[float] = []
+        self.failed: list[str] = []
 
-    def start(self) -> None:
-        """Begin, and return at once."""
-        self.thread = threading.Thread(target=self._run, name="beside", daemon=True)
-        self.thread.start()
-
-    def _run(self) -> None:
+    def run(self) -> None:
         with ThreadPoolExecutor(PIN_CALLS) as pool:
             list(pool.map(lambda _: self._one(), range(PIN_CALLS)))
 
     def _one(self) -> None:
         try:
-            self.checks.append(_pin_check(self.port))
+            self.checks.append(_pin_check(self._port))
         except CallFailed as error:
             self.failed.append(str(error))
 
 
 def measure(folder: Path) -> list[Line]:
     """CALLS calls that record, and beside them PIN_CALLS owners who log in at once."""
-    folder.mkdir(parents=True)
-    speech = folder / "speech.ulaw"
-    speech.write_bytes(g711.encode(wav.read_prompt(BUILT_IN / "en" / "test_message.wav"), Law.PCMU))
-    peer = load.compile_peer(folder)
-    for attempt in range(load.ATTEMPTS):
-        place = folder / str(attempt)
-        with servers.voice_worker(place / "instance", capacity.PORT, load.on_core(0)) as server:
-            owners = Owners(server.port)
-            figures = load.run(server, CALLS, place, peer, speech, beside=owners.start, seconds=BESIDE_SECONDS)
-            assert owners.thread is not None
-            owners.thread.join()
-        if capacity.holds(figures) or figures.peer_behind_ms < load.DISTURBED_MS:
-            break
+    figures, owners = beside.run(folder, CALLS, Owners, BESIDE_SECONDS)
     checks = sorted(owners.checks)
     show(
         f"{PIN_CALLS} PIN checks at once, beside {CALLS} calls",
@@ -79,10 +59,9 @@ def measure(folder: Path) -> list[Line]:
     )  # fmt: skip
     for sentence in sorted(set(owners.failed)):
         print(f"  failed: {sentence}")
-    pace = f"in pace of {CALLS} calls beside {PIN_CALLS} PIN checks at once"
-    kept = figures.in_pace if figures.answered >= CALLS and not figures.lost_by_us else 0.0
+    what = f"in pace of {CALLS} calls beside {PIN_CALLS} PIN checks at once"
     return [
-        Line(pace, kept, capacity.IN_PACE, unit="%", more=True),
+        Line(what, beside.pace_of(figures, CALLS), capacity.IN_PACE, unit="%", more=True),
         Line("owners among these who heard nothing", len(owners.failed), 0),
     ]
 

@@ -28,6 +28,7 @@ from tests.servers import KINDS, migrated_database
 from tests.support import make_settings, until
 from voice.media import wav
 from voice.media.g711 import Law
+from voice.media.recorder import SpoolWriter
 
 PIN = "4711"
 
@@ -210,3 +211,12 @@ def valkey(valkey_server: str) -> str:
     with redis.Redis.from_url(valkey_server) as client:
         client.flushall()
     return valkey_server
+
+
+@pytest.fixture
+def writer() -> Iterator[SpoolWriter]:
+    """Threads that bring recordings to disk."""
+    writer = SpoolWriter()
+    writer.start()
+    yield writer
+    writer.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,14 +27,6 @@ PLAYS: dict[str, PlayText] = {
     for name, text in subject.PLAYS.items()  # type: ignore[attr-defined]
 }
 NAMES = sorted(PLAYS)
-
-
-@pytest.fixture(scope="module")
-def writer() -> Iterator[SpoolWriter]:
-    writer = SpoolWriter()
-    writer.start()
-    yield writer
-    writer.stop()
 
 
 @pytest.fixture

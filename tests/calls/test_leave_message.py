@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,14 +23,6 @@ MAILBOX = MailboxFacts("box-id", "1001", "Alice", "en", "UTC")
 LIMITS = Limits(silence_timeout=5.0, max_duration=120.0)
 PROMPTS = Prompts("en")
 SILENCE = b"\xff" * 8000
-
-
-@pytest.fixture
-def writer() -> Iterator[SpoolWriter]:
-    writer = SpoolWriter()
-    writer.start()
-    yield writer
-    writer.stop()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,14 +23,6 @@ from voice.media.recorder import SpoolWriter
 from voice.takes import TakeRules, Takes
 
 NAMES = sorted(PLAYS)
-
-
-@pytest.fixture(scope="module")
-def writer() -> Iterator[SpoolWriter]:
-    writer = SpoolWriter()
-    writer.start()
-    yield writer
-    writer.stop()
 
 
 class Stage:

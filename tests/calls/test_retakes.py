@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,14 +35,6 @@ SILENCE = Law.PCMU.silence(8000)
 TRACED = tuple(str(PROJECT_ROOT / path) for path in ("voice/takes.py", "voice/retakes.py", "voice/spool.py"))
 STRIDE = int(os.environ.get("TEST_KILL_STRIDE", "5"))
 """Every 5th line takes some seconds."""
-
-
-@pytest.fixture
-def writer() -> Iterator[SpoolWriter]:
-    writer = SpoolWriter()
-    writer.start()
-    yield writer
-    writer.stop()
 
 
 class Caller:

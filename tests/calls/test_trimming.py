@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -39,14 +38,6 @@ KEPT = 4000 + 480
 
 class Killed(BaseException):
     """What a kill looks like from inside: nothing after it runs."""
-
-
-@pytest.fixture
-def writer() -> Iterator[SpoolWriter]:
-    writer = SpoolWriter()
-    writer.start()
-    yield writer
-    writer.stop()
 
 
 def leave(folder: Path, writer: SpoolWriter, sent: bytes, event: Event, mailbox_id: str = "box", **rules: Any) -> str:

@@ -9,18 +9,9 @@ from hypothesis import settings
 
 from tests.media.peer import Peer, Side
 from voice.media.loop import MediaLoop
-from voice.media.writer import SpoolWriter
 
 settings.register_profile("media", deadline=None, database=None)
 settings.load_profile("media")
-
-
-@pytest.fixture
-def writer() -> Iterator[SpoolWriter]:
-    writer = SpoolWriter()
-    writer.start()
-    yield writer
-    writer.stop()
 
 
 @pytest.fixture
