@@ -1,7 +1,7 @@
 """Runs the tests: those that may share the machine beside each other, then those that must have it alone.
 
-A test that fails beside others is run once more, alone: real phones, browsers and servers on two busy cores are now and
-then late. Its name is printed either way, and more than a few that fail are not tried again.
+A test of a real phone, a SIP server or a browser that fails beside others is run once more, alone: on two busy cores
+they are now and then late. Its name is printed either way. All other tests fail at once, and so do more than a few.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import pytest
 
 FAILED = Path(".pytest_cache/v/cache/lastfailed")
 TRIED_AGAIN = 3
+MAY_BE_LATE = "peers or browser"
 PASSED, FAILURES, NOTHING = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 def run(*options: str) -> int:
-    """One run of pytest; a run in which no test was wanted has passed."""
+    """One run of pytest; its exit code."""
     # Each run is a process of its own: modules, servers and caches of one are not those of the next.
-    code = subprocess.run([sys.executable, "-m", "pytest", *options], check=False).returncode
-    return int(PASSED if code == NOTHING else code)
+    return subprocess.run([sys.executable, "-m", "pytest", *options], check=False).returncode
 
 
 def failed() -> list[str]:
@@ -34,9 +34,11 @@ def failed() -> list[str]:
 
 
 def second_chance() -> int:
-    """Run those that failed beside others once more."""
+    """Run those that failed beside others once more, where all of them may be late."""
     names = failed()
     if not 0 < len(names) <= TRIED_AGAIN:
+        return int(FAILURES)
+    if run("-q", "--collect-only", "-m", f"not ({MAY_BE_LATE})", *names) != NOTHING:
         return int(FAILURES)
     print("\nThese failed beside others and are run once more, alone:", *names, sep="\n  ", flush=True)
     code = run(*names)
@@ -51,7 +53,9 @@ def main(options: list[str]) -> int:
     beside = run("-n", "2", "--dist", "loadgroup", "-m", "not alone", *options)
     if beside == FAILURES:
         beside = second_chance()
-    return max(beside, run("-m", "alone", *options))
+    alone = run("-m", "alone", *options)
+    # A run in which no test was wanted has passed.
+    return max(0 if code == NOTHING else code for code in (beside, alone))
 
 
 if __name__ == "__main__":

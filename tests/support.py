@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 from app.config import Settings, load_settings
 
@@ -24,6 +28,13 @@ def until(predicate: Callable[[], object], timeout: float = 10, what: str = "") 
         if time.monotonic() > deadline:
             raise AssertionError(f"timed out after {timeout:g} s: {what or predicate}")
         time.sleep(0.005)
+
+
+def missing(reason: str) -> NoReturn:
+    """This machine lacks what the test needs: it is skipped, but in CI, where nothing may be lacking, it fails."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from app.services import users
 from tests.conftest import Login, leave_message, running_valkey
 from tests.peers.instance import Instance, Process, VoiceWorker
-from tests.support import free_port, until
+from tests.support import free_port, missing, until
 
 ADMIN = Login("anna", "the password of anna")
 ARGUMENTS = [
@@ -55,10 +54,7 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     executable = shutil.which("chromium")
     if executable is None:
-        reason = "chromium is not installed (Debian: apt install chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("chromium is not installed (Debian: apt install chromium)")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         yield chromium

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import missing
+
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PUBLIC = ("run", "test", "check", "bench", "soak", "clean", "help")
@@ -39,7 +41,7 @@ def test_targets_in_documents_exist() -> None:
 @pytest.mark.parametrize("target", PUBLIC)
 def test_make_accepts_the_target(target: str) -> None:
     if not shutil.which("make"):
-        pytest.skip("make is not installed")
+        missing("make is not installed")
     result = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stdout

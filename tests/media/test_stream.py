@@ -12,7 +12,7 @@ from pyVoIP.RTP import PayloadType, TransmitType
 
 from tests.media.peer import EVENT_TYPE, HOST, Ear, Peer, Side, call, free_port, numbered
 from tests.media.slow_disk import SlowDisk
-from tests.support import until
+from tests.support import missing, until
 from voice.events import Digit, LimitReached, PlaybackDone, SilenceReached
 from voice.media import g711, rtp, wav
 from voice.media.g711 import Law
@@ -229,7 +229,7 @@ def test_ipv6(loop: MediaLoop) -> None:
     try:
         free_port("::1")
     except OSError:
-        pytest.skip("this machine has no IPv6")
+        missing("this machine has no IPv6")
     with call(loop, host="::1") as (side, peer):
         ear = Ear()
         side.stream.record(ear)

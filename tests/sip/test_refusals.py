@@ -11,7 +11,7 @@ from tests.sip.conftest import Desk, start_phone
 from tests.sip.desk import no_traces
 from tests.sip.messages import request
 from tests.sip.peer import Leg, Peer, audio
-from tests.support import until
+from tests.support import missing, until
 from voice.media.loop import MediaLoop
 from voice.sip import Phone, SipCall, SipMessage
 from voice.sip.response import ALLOWED
@@ -178,7 +178,7 @@ def test_a_loose_answer_moves_nothing(peer: Peer, phone: Phone) -> None:
 
 def test_signalling_over_ipv6(desk: Desk, loop: MediaLoop) -> None:
     if not has_ipv6_loopback():
-        pytest.skip("this machine has no IPv6 loopback")
+        missing("this machine has no IPv6 loopback")
     phone = start_phone(desk, loop, host="::1")
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as peer:
@@ -201,7 +201,7 @@ def test_signalling_over_ipv6(desk: Desk, loop: MediaLoop) -> None:
 def test_a_phone_on_both_kinds_of_addresses_speaks_ipv4_to_an_ipv4_peer(desk: Desk, loop: MediaLoop) -> None:
     """A socket bound to `::` shows it as ::ffff:127.0.0.1, which no IPv4 phone can read in SDP, Contact or Via."""
     if not has_ipv6_loopback():
-        pytest.skip("this machine has no IPv6 loopback")
+        missing("this machine has no IPv6 loopback")
     phone = start_phone(desk, loop, host="::")
     peer = Peer(("127.0.0.1", phone.sip.myPort))
     with ExitStack() as stack, closing(peer), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
