@@ -82,6 +82,11 @@ class Call:
         return self._ended
 
     @property
+    def now(self) -> float:
+        """Seconds by the clock that wait() goes by."""
+        return self._clock()
+
+    @property
     def packets_received(self) -> int:
         return self._leg.stream.statistics.received
 
@@ -117,8 +122,10 @@ class Call:
             self.on_state(self)
 
     def typed_ahead(self) -> bool:
-        """Whether a key waits that nobody has taken yet."""
+        """Whether a key waits that nobody has taken yet; CallEnded where the call is over."""
         with self._changed:
+            if self._ended is not None:
+                raise CallEnded(self._ended)
             return any(isinstance(event, Digit) for event in self._events)
 
     def give_back(self, digit: Digit) -> None:

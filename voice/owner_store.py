@@ -281,7 +281,7 @@ def _living(mailbox_id: str) -> Mailbox | None:
 
 
 def _midnight_after(days: int, timezone: str) -> datetime:
-    """The end of the last of so many days, of which today is the first."""
+    """The end of the day that is so many days away: 1 is the end of tomorrow."""
     zone = ZoneInfo(timezone)
-    day = datetime.now(zone).date() + timedelta(days=days)
+    day = datetime.now(zone).date() + timedelta(days=days + 1)
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

@@ -62,7 +62,8 @@ class Reception:
         """What becomes of the call; Refused."""
         if facts.service:
             own = self._mailbox_of_phone(facts) if facts.service == OWN else None
-            return Admitted(own, lambda call: check_messages(call, self._desk, own, own_phone=own is not None))
+            own_phone = own is not None and _is_extension(facts, own)
+            return Admitted(own, lambda call: check_messages(call, self._desk, own, own_phone))
         self._check_disk()
         mailbox = self._mailbox_called(facts)
         return Admitted(mailbox, lambda call: self._leave_message(call, mailbox))
@@ -73,8 +74,7 @@ class Reception:
         outcome = leave_message(call, mailbox, desk.prompts, self._takes, desk.limits, may_log_in, desk.now)
         if outcome.ended_by != LOG_IN:
             return outcome
-        phone = self._mailbox_of_phone(facts)
-        return check_messages(call, desk, mailbox, own_phone=phone is not None and phone.id == mailbox.id)
+        return check_messages(call, desk, mailbox, own_phone=facts.trusted and _is_extension(facts, mailbox))
 
     def _may_log_in(self, facts: CallFacts) -> bool:
         return self._star_login != INSIDE or self._mailbox_of_phone(facts) is not None
@@ -106,3 +106,8 @@ class Reception:
         if free < self._free_disk:
             log.critical("free disk %d bytes is below limits.free_disk_bytes, calls are refused", free)
             raise Refused(503, "Service Unavailable", RETRY_AFTER)
+
+
+def _is_extension(facts: CallFacts, mailbox: MailboxFacts) -> bool:
+    """Whether the mailbox's own phone calls. An alias may be the number of any phone, which never gets in without PIN."""
+    return normalise(facts.caller_number) == mailbox.extension

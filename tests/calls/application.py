@@ -195,7 +195,8 @@ class Application:
         assert recording.stat().st_size > 8000
         if self.store_away:
             return GreetingChange.AWAY
-        ends_at = YESTERDAY + timedelta(days=1 + days) if days else None
+        # At the end of the day that is so many days away.
+        ends_at = YESTERDAY.replace(hour=0, minute=0) + timedelta(days=2 + days) if days else None
         self.box.greetings[kind] = GreetingFacts(kind, Audio(Sound.READY, self.sound(f"{kind} greeting")), ends_at)
         return GreetingChange.DONE
 

@@ -278,7 +278,7 @@ def test_a_recording_becomes_a_greeting_of_its_kind(
     assert sorted(facts.greetings) == sorted(GreetingKind)
     ends_at = datetime.fromisoformat(facts.temporary_ends_at or "").astimezone(ZoneInfo("Asia/Tokyo"))
     assert (ends_at.hour, ends_at.minute) == (0, 0)
-    assert 24 < (ends_at - datetime.now(UTC)).total_seconds() / 3600 <= 48
+    assert 48 < (ends_at - datetime.now(UTC)).total_seconds() / 3600 <= 72
     assert owners.answer("remove_greeting", {"mailbox_id": box_id, "kind": "busy"}) is True
     assert owners.answer("remove_greeting", {"mailbox_id": box_id, "kind": "busy"}) is False
     assert told(instance, box_id) == ["greeting.changed"] * 5

@@ -71,24 +71,25 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 
 @pytest.mark.parametrize(
-    ("caller", "trusted", "own"),
+    ("caller", "trusted", "own", "own_phone"),
     [
-        ("1001", True, ALICE),
-        ("1501", True, ALICE),
-        ("+1002", True, BOB),
-        ("1003", True, None),
-        ("anonymous", True, None),
-        ("", True, None),
-        ("1001", False, None),
+        ("1001", True, ALICE, True),
+        # An alias may be any phone's number, a mobile's on the street: the PIN is asked for.
+        ("1501", True, ALICE, False),
+        ("+1002", True, BOB, True),
+        ("1003", True, None, False),
+        ("anonymous", True, None, False),
+        ("", True, None, False),
+        ("1001", False, None, False),
     ],
 )
 def test_an_extension_that_dials_in_is_known_where_the_pbx_says_who_calls(
-    house: House, caller: str, trusted: bool, own: MailboxFacts | None
+    house: House, caller: str, trusted: bool, own: MailboxFacts | None, own_phone: bool
 ) -> None:
     facts = replace(FACTS, caller_number=caller, trusted=trusted, service=OWN)
     assert house.reception.admit(facts).mailbox == own
     assert house.takes(facts).ended_by == "checked"
-    assert house.checked == [(own, own is not None)]
+    assert house.checked == [(own, own_phone)]
 
 
 def test_any_mailbox_may_be_asked_for(house: House) -> None:
@@ -130,9 +131,20 @@ def test_whom_star_leads_to_log_in(
     assert house.checked == ([(ALICE, False)] if logs_in else [])
 
 
-def test_who_calls_his_own_number_and_presses_star_calls_from_his_own_phone(house: House) -> None:
-    house.takes(replace(FACTS, caller_number="1501"))
-    assert house.checked == [(ALICE, True)]
+@pytest.mark.parametrize(("caller", "trusted", "own_phone"), [("1001", True, True), ("1501", True, False)])
+def test_who_calls_his_own_number_and_presses_star_calls_from_his_own_phone(
+    house: House, caller: str, trusted: bool, own_phone: bool
+) -> None:
+    house.takes(replace(FACTS, caller_number=caller, trusted=trusted))
+    assert house.checked == [(ALICE, own_phone)]
+
+
+def test_a_stranger_who_claims_the_number_and_presses_star_has_no_phone_of_the_mailbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path, monkeypatch, "always")
+    house.takes(replace(FACTS, caller_number="1001", trusted=False))
+    assert house.checked == [(ALICE, False)]
 
 
 def test_nobody_is_looked_up_who_presses_no_star(house: House) -> None:

@@ -147,7 +147,7 @@ PLAYS = {
         SYSTEM menu
         OWNER  2
         SYSTEM <temporary greeting>
-        SYSTEM until(26.11. 09:30 24.11. 15:45)
+        SYSTEM until(26.11. 23:59 24.11. 15:45)
         SYSTEM menu
         OWNER  *
         """)

@@ -253,6 +253,7 @@ PLAYS = {
         SYSTEM <m3>
         OWNER  interrupts with 2
         SYSTEM restored_now
+        SYSTEM saved_now
         SYSTEM position(2)
         SYSTEM <m1>
         SYSTEM menu
@@ -261,7 +262,7 @@ PLAYS = {
         """)
         ),
         prepare=three,
-        check=states(m1="deleted", m2="new", m3="new"),
+        check=states(m1="deleted", m2="new", m3="saved"),
     ),
     "more than one page": PlayText(
         ended(
@@ -445,10 +446,37 @@ PLAYS = {
         OWNER  after 2 s presses 2
         SYSTEM saved_now
         SYSTEM end_of_messages
+        SYSTEM menu
+        OWNER  1
+        SYSTEM no_new
         """)
         ),
         prepare=one,
         check=states(m1="saved", m2="saved"),
+    ),
+    "a message arrives, and the portal deletes it": PlayText(
+        ended(
+            logged_in("""
+        SYSTEM counts(3 0 1), menu
+        OWNER  1
+        SYSTEM position(1), urgent_message
+        SYSTEM <m3>
+        EVENT  m4 arrives
+        OWNER  after 2 s presses #
+        SYSTEM message_arrived
+        SYSTEM position(2)
+        SYSTEM <m1>
+        EVENT  the portal deletes m4
+        OWNER  after 2 s presses #
+        SYSTEM position(3)
+        SYSTEM <m2>
+        OWNER  interrupts with #
+        SYSTEM message_gone
+        SYSTEM end_of_messages
+        """)
+        ),
+        prepare=three,
+        deleted=frozenset({"m4"}),
     ),
     "no digit at all": PlayText(
         logged_in("""

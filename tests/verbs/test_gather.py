@@ -88,3 +88,23 @@ def test_who_speaks_while_the_prompt_plays_is_not_told() -> None:
 def test_hanging_up_ends_it() -> None:
     with pytest.raises(CallEnded):
         gather(4, on_play={1: (Digit("1"), HANG_UP)})
+
+
+def test_a_room_in_which_somebody_always_speaks_ends_like_one_in_which_nobody_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call, _, stream = scripted_call(WRITER)
+    now = 0.0
+
+    def speaks(timeout: float | None = None) -> Event | None:
+        nonlocal now
+        if timeout is None:
+            return PlaybackDone(len(stream.played))
+        now += min(timeout, 1.0)
+        return Spoke() if timeout else None
+
+    monkeypatch.setattr(call, "_clock", lambda: now)
+    monkeypatch.setattr(call, "wait", speaks)
+    assert not Gather(b"prompt", 1, first_timeout=6.0, attempts=3, spoken=b"press keys").run(call)
+    assert stream.played == [b"prompt", b"press keys"] * 3
+    assert now == pytest.approx(3 * 7.0)

@@ -10,10 +10,12 @@ def hand_over(talk: Conversation, number: str) -> bool:
     if not number:
         talk.say("operator_none")
         return False
-    talk.tell("operator_wait")
+    talk.say("operator_wait")
     state = talk.call.state
     if talk.call.transfer(number):
         return True
     talk.call.enter(state)
+    # What was pressed while it rang there was for nobody here, and must not cut the apology short.
+    talk.call.forget_digits()
     talk.say("operator_failed")
     return False

@@ -116,7 +116,7 @@ def _record(talk: Conversation, mailbox: MailboxFacts, takes: Takes, limits: Lim
         outcome, recorded = _attempt(talk, mailbox, takes, limits)
         # Who is gone, or whose line is, hears no question.
         if not outcome.message and recorded.ended_by in (KEY, SILENCE, LIMIT):
-            talk.tell("too_short" if recorded.result.heard.speech else "not_heard")
+            talk.say("too_short" if recorded.result.heard.speech else "not_heard")
             outcome, _ = _attempt(talk, mailbox, takes, limits)
     except (SpoolError, OSError) as error:
         log.error("call=%s cannot be recorded: %s", talk.call.facts.call_id, error)

@@ -106,8 +106,8 @@ class OneMessage:
         return None
 
     def _save(self) -> Do:
-        if self._deleted:
-            return self._undelete() or Do.NEXT
+        if self._deleted and (gone := self._undelete()):
+            return gone
         if not self._visit.requests.save(self._visit.mailbox_id, self._facts.id):
             return self._gone()
         self._talk.say("saved_now")

@@ -17,6 +17,9 @@ class Playlist:
         self._ids = list(visit.deleted) if which is None else []
         self._whole = which is None
         self._index = 0
+        if which is Messages.NEW:
+            # They are among the new ones that are fetched now.
+            visit.new_ids.clear()
         self._fetch()
 
     @property
@@ -55,5 +58,7 @@ class Playlist:
             more = self._visit.requests.message_ids(self._visit.mailbox_id, self._which, last)
             self._ids += [found for found in more if found not in self._ids]
             self._whole = not more
-        if self._which is Messages.NEW:
+        if self._which is Messages.NEW and self._whole:
             self._ids += [found for found in self._visit.new_ids if found not in self._ids]
+            # Each is offered once: one that was deleted elsewhere must not come back.
+            self._visit.new_ids.clear()

@@ -20,6 +20,7 @@ KINDS = {
     Do.NAME: GreetingKind.NAME,
 }
 MOST_DAYS, NO_END = 365, 0
+MOMENT = timedelta(seconds=1)
 TRIES = 3
 
 
@@ -63,7 +64,8 @@ def _listen(visit: Visit, facts: GreetingFacts) -> None:
         return
     Say(sound).run(talk.call)
     if facts.ends_at is not None:
-        talk.say(*talk.speech.until(visit.local(facts.ends_at), visit.now))
+        # It ends at the midnight that follows its last day.
+        talk.say(*talk.speech.until(visit.local(facts.ends_at - MOMENT), visit.now))
 
 
 def _record(visit: Visit, kind: GreetingKind) -> None:

@@ -75,12 +75,13 @@ class Gather:
     def _key(self, call: Call, timeout: float) -> str | None:
         """The next key, or None where none comes in time; who speaks is told once, and gets as much time again."""
         told = not self.spoken
-        while True:
-            event = call.wait(timeout)
-            if event is None:
-                return None
+        deadline = call.now + timeout
+        # What is said in the room must not keep the call waiting for ever.
+        while (event := call.wait(max(0.0, deadline - call.now))) is not None:
             if isinstance(event, Digit):
                 return event.key
             if isinstance(event, Spoke) and not told:
                 told = True
                 Say(self.spoken).run(call)
+                deadline = call.now + timeout
+        return None
