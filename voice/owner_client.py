@@ -109,7 +109,7 @@ class OwnerClient:
         return GreetingChange(self._ask("set_greeting", WRITE_SECONDS, **arguments))
 
     def remove_greeting(self, mailbox_id: str, kind: GreetingKind) -> bool:
-        return bool(self._ask("remove_greeting", mailbox_id=mailbox_id, kind=kind.value))
+        return bool(self._ask("remove_greeting", WRITE_SECONDS, mailbox_id=mailbox_id, kind=kind.value))
 
     def arrived(self, mailbox_id: str, marker: str) -> Arrival:
         plain = self._ask("arrived", mailbox_id=mailbox_id, marker=marker)

@@ -109,5 +109,5 @@ class Reception:
 
 
 def _is_extension(facts: CallFacts, mailbox: MailboxFacts) -> bool:
-    """Whether the mailbox's own phone calls. An alias may be the number of any phone, which never gets in without PIN."""
+    """Whether the mailbox's own phone calls. An alias may be the number of any phone: it never replaces the PIN."""
     return normalise(facts.caller_number) == mailbox.extension

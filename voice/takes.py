@@ -141,6 +141,9 @@ class Take:
             return
         try:
             self._settle()
+            # An attempt that a full disk broke off holds somebody's voice, and would stay for good.
+            with suppress(OSError):
+                retakes.forget(self.path)
             self._complete(self._held, kept=True)
         except (SpoolError, OSError) as error:
             log.error("take=%s is left to the keeper: %s", self.id, error)

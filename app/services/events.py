@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 
 from app.extensions import db
 from app.models import Event
-from app.models.base import database_now
+from app.models.base import database_now, new_id
 
 MESSAGE_CREATED, MESSAGE_READ, MESSAGE_UNREAD = "message.created", "message.read", "message.unread"
 MESSAGE_DELETED, MESSAGE_RESTORED, MESSAGE_PURGED = "message.deleted", "message.restored", "message.purged"
@@ -28,7 +28,7 @@ def record(event: str, mailbox_id: str, message_id: str | None = None, **data: A
             mailbox_id=mailbox_id,
             message_id=message_id,
             data=json.dumps(data),
-            # Not this host's clock: events of several hosts are read in the order of their times.
+            # Not this host's clock: several hosts write events.
             created_at=database_now(),
         )
     )
@@ -38,7 +38,7 @@ def record_all(event: str, mailbox_id: str, message_ids: Sequence[str]) -> None:
     """As record(), for many messages at once."""
     now = db.session.scalar(select(database_now()))
     rows = [
-        {"event": event, "mailbox_id": mailbox_id, "message_id": message_id, "created_at": now}
+        {"id": new_id(), "event": event, "mailbox_id": mailbox_id, "message_id": message_id, "created_at": now}
         for message_id in message_ids
     ]
     db.session.execute(insert(Event), rows)
@@ -46,5 +46,5 @@ def record_all(event: str, mailbox_id: str, message_ids: Sequence[str]) -> None:
 
 def recent(mailbox_id: str, limit: int = 8) -> list[Event]:
     """What happened last in a mailbox, the newest first."""
-    query = select(Event).where(Event.mailbox_id == mailbox_id).order_by(Event.created_at.desc(), Event.id)
+    query = select(Event).where(Event.mailbox_id == mailbox_id).order_by(Event.number.desc())
     return list(db.session.scalars(query.limit(limit)))

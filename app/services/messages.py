@@ -146,6 +146,9 @@ def restore(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Me
             message.deleted_at = None
             changed(events.MESSAGE_RESTORED, message.mailbox_id, message.id)
             audit.record(actor, "message.restore", message.id)
+            if message.state != DISCARDED:
+                db.session.flush()
+                quota.warn(message.mailbox_id, message.duration)
     tell_lamps(message.mailbox_id)
     return message
 

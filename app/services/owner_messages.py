@@ -27,9 +27,10 @@ IN_PLAY_ORDER = (Message.urgent.desc(), Message.received_at, Message.id)
 
 
 class Refusal(StrEnum):
-    """Why a message cannot be sent on. FULL: that mailbox takes no messages now."""
+    """Why a message cannot be sent on. REFUSED: that mailbox takes no messages; FULL: it has no room for one now."""
 
     UNKNOWN = "unknown"
+    REFUSED = "refused"
     FULL = "full"
     GONE = "gone"
 
@@ -142,14 +143,11 @@ def to_forward(mailbox_id: str, message_id: str, number: str) -> Forwarding | Re
     target = mailboxes.find([number])
     if target is None:
         return Refusal.UNKNOWN
-    if not takes_messages(target):
+    if target.announcement_only:
+        return Refusal.REFUSED
+    if quota.of(target).full:
         return Refusal.FULL
     return Forwarding(message, target.id, target.extension, message.mailbox.extension)
-
-
-def takes_messages(box: Mailbox) -> bool:
-    """Whether callers may leave a message here now: it is not full, and not for announcements only."""
-    return not box.announcement_only and not quota.of(box).full
 
 
 def _present(mailbox_id: str) -> list[ColumnElement[bool]]:

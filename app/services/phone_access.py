@@ -111,15 +111,27 @@ def _admit(mailbox_id: str, pin: str, source: str) -> str | None:
         hashed = db.session.scalar(select(Mailbox.pin_hash).where(Mailbox.id == mailbox_id)) or pins.decoy()
         db.session.rollback()
         # No transaction is open while the hash is computed.
-        right = pins.verify(hashed, pin)
-        renewed = pins.hash_secret(pin) if right and pins.is_outdated(hashed) else None
-        admitted = _settle(mailbox_id, hashed, right, renewed, source)
+        admitted = _settle(mailbox_id, hashed, pins.verify(hashed, pin), source)
         if admitted is not None:
-            return (renewed or hashed) if admitted else None
+            return _renewed(mailbox_id, hashed, pin) if admitted else None
     return None
 
 
-def _settle(mailbox_id: str, hashed: str, right: bool, renewed: str | None, source: str) -> bool | None:
+def _renewed(mailbox_id: str, hashed: str, pin: str) -> str:
+    """The hash by the parameters in force, made for who is admitted: else its time would tell that the PIN is right."""
+    if not pins.is_outdated(hashed):
+        return hashed
+    renewed = pins.hash_secret(pin)
+    with writing():
+        box = _locked(mailbox_id)
+        if box is None or box.pin_hash != hashed:
+            # Another PIN since then.
+            return hashed
+        _set(mailbox_id, pin_hash=renewed)
+    return renewed
+
+
+def _settle(mailbox_id: str, hashed: str, right: bool, source: str) -> bool | None:
     """Admit or refuse, one caller at a time; None where the PIN is another one than was compared."""
     with writing():
         box = _locked(mailbox_id)
@@ -129,7 +141,7 @@ def _settle(mailbox_id: str, hashed: str, right: bool, renewed: str | None, sour
         locked = box is None or (box.phone_locked_until is not None and box.phone_locked_until > now)
         if right and not locked:
             # Wrong PINs of the last minutes go on counting: else a guesser would have four more after each log-in.
-            _set(mailbox_id, phone_locks=0, **({"pin_hash": renewed} if renewed else {}))
+            _set(mailbox_id, phone_locks=0)
             return True
         if box is not None and not locked:
             _count_failure(box, now, source)

@@ -68,18 +68,19 @@ def upgrade() -> None:
     op.create_index(op.f("ix_voicemail_alias_mailbox_id"), "voicemail_alias", ["mailbox_id"], unique=False)
     op.create_table(
         "voicemail_event",
+        sa.Column("number", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("event", sa.String(length=40), nullable=False),
         sa.Column("mailbox_id", sa.String(length=36), nullable=False),
         sa.Column("message_id", sa.String(length=36), nullable=True),
         sa.Column("data", sa.Text(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(["mailbox_id"], ["voicemail_box.id"], name=op.f("fk_voicemail_event_mailbox_id")),
-        sa.ForeignKeyConstraint(["message_id"], ["voicemail_message.id"], name=op.f("fk_voicemail_event_message_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_voicemail_event")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_voicemail_event")),
+        sa.UniqueConstraint("id", name=op.f("uq_voicemail_event_id")),
         **TEXT,
     )
-    op.create_index("ix_voicemail_event_mailbox_created", "voicemail_event", ["mailbox_id", "created_at"], unique=False)
+    op.create_index("ix_voicemail_event_mailbox_number", "voicemail_event", ["mailbox_id", "number"], unique=False)
+    op.create_index(op.f("ix_voicemail_event_created_at"), "voicemail_event", ["created_at"], unique=False)
     op.create_index(op.f("ix_voicemail_event_message_id"), "voicemail_event", ["message_id"], unique=False)
     _give_extensions_their_place()
 

@@ -95,7 +95,7 @@ def change(instance: Instance, extension: str = EXTENSION, **options: Any) -> No
 def told(instance: Instance, mailbox_id: str) -> list[str]:
     with instance.app.app_context():
         return list(
-            db.session.scalars(select(Event.event).where(Event.mailbox_id == mailbox_id).order_by(Event.created_at))
+            db.session.scalars(select(Event.event).where(Event.mailbox_id == mailbox_id).order_by(Event.number))
         )
 
 
@@ -205,7 +205,7 @@ def test_where_no_copy_is_made(instance: Instance, store: Store, owners: OwnerSt
     change(instance, OTHER, announcement_only=True)
     asked = {"mailbox_id": box_id, "message_id": message_id}
     assert owners.answer("forward", asked | {"extension": "9999"}) is Forwarded.UNKNOWN
-    assert owners.answer("forward", asked | {"extension": OTHER}) is Forwarded.FULL
+    assert owners.answer("forward", asked | {"extension": OTHER}) is Forwarded.REFUSED
     assert owners.answer("forward", asked | {"message_id": "", "extension": OTHER}) is Forwarded.GONE
     assert instance.messages(OTHER) == []
 

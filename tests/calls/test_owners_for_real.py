@@ -83,7 +83,7 @@ class RealApplication(OwnerClient):
             names = db.session.scalars(
                 select(Event.event)
                 .where(Event.mailbox_id == mailboxes.get(EXTENSION).id)
-                .order_by(Event.created_at, Event.event)
+                .order_by(Event.number)
             )
             return [name for name in names if name != "message.created"]
 

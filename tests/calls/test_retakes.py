@@ -145,8 +145,10 @@ def test_a_full_disk_leaves_the_take_before(
                 take.retake(recorded)
             with pytest.raises(SpoolError):
                 take.mark_urgent(True)
+        assert take.path.with_suffix(".again.wav").exists()
         take.keep()
     assert audio(take.path) == FIRST
+    assert not take.path.with_suffix(".again.wav").exists()
     assert caller.committed.saved == [take.id]
 
 

@@ -248,4 +248,28 @@ PLAYS = {
         """,
         check=asked(f"log in 1001 from {SOURCE}", f"log in 1002 from {SOURCE}"),
     ),
+    "three wrong PINs of two mailboxes end the call": PlayText(
+        """
+        SYSTEM welcome
+        SYSTEM enter_pin
+        OWNER  9999#
+        SYSTEM login_wrong
+        SYSTEM enter_pin
+        OWNER  4711#
+        SYSTEM counts(0 0 0), menu
+        OWNER  *
+        SYSTEM logged_out
+        SYSTEM enter_mailbox
+        OWNER  1002#
+        SYSTEM enter_pin
+        OWNER  8888#
+        SYSTEM login_wrong
+        SYSTEM enter_mailbox
+        OWNER  1002#
+        SYSTEM enter_pin
+        OWNER  7777#
+        SYSTEM <silence of 1 s>
+        SYSTEM login_failed
+        """,
+    ),
 }

@@ -27,7 +27,7 @@ from tests.support import make_settings
 
 
 def told() -> list[str]:
-    return list(db.session.scalars(select(Event.event).order_by(Event.created_at)))
+    return list(db.session.scalars(select(Event.event).order_by(Event.number)))
 
 
 ACTS: dict[str, tuple[Callable[[str, Mailbox], object], list[str]]] = {

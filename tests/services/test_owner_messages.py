@@ -169,7 +169,7 @@ def test_where_a_message_may_be_sent(box: Mailbox) -> None:
     message(extension="1002")
     assert owner_messages.to_forward(box.id, message_id, "1002") is owner_messages.Refusal.FULL
     mailboxes.create("1003", pin="4711", options=Options(announcement_only=True), actor="test")
-    assert owner_messages.to_forward(box.id, message_id, "1003") is owner_messages.Refusal.FULL
+    assert owner_messages.to_forward(box.id, message_id, "1003") is owner_messages.Refusal.REFUSED
 
 
 def test_a_copy_is_written_down_in_both_mailboxes(box: Mailbox) -> None:
@@ -197,10 +197,12 @@ def test_seconds_fill_a_mailbox_and_the_trash_does_not(box: Mailbox) -> None:
     first = saved(duration=6.0)
     saved(duration=4.5)
     assert quota.of(mailboxes.get("1001")).full
-    assert not owner_messages.takes_messages(mailboxes.get("1001"))
     owner_messages.delete(box.id, first)
     assert not quota.of(mailboxes.get("1001")).full
-    assert owner_messages.takes_messages(mailboxes.get("1001"))
+    # Taken back, it fills the mailbox again, and that is told again.
+    owner_messages.undelete(box.id, first)
+    assert quota.of(mailboxes.get("1001")).full
+    assert told(box).count(events.MAILBOX_FULL) == 2
 
 
 def test_ten_thousand_messages_open_quickly(box: Mailbox) -> None:

@@ -31,11 +31,13 @@ def _choose(visit: Visit, old: str) -> bool:
         if new.digits == old:
             ahead = ["pin_same"]
             continue
+        talk.await_turn()
         change = visit.requests.change_pin(visit.mailbox_id, old, new.digits, talk.source)
         if change in (PinChange.DONE, PinChange.GONE):
             return change is PinChange.DONE
         if change is PinChange.WRONG:
             talk.desk.slow.failed(talk.source)
+            talk.count_wrong_pin()
             talk.say("pin_wrong_old")
             return False
         ahead = ["pin_refused", *rules]

@@ -15,7 +15,7 @@ from voice.flows.log_in import log_in
 from voice.flows.operator import connect_operator
 from voice.flows.play_messages import play_messages
 from voice.flows.record_greetings import record_greetings
-from voice.flows.talk import Desk, NobodyThere, Talk
+from voice.flows.talk import Desk, NobodyThere, Talk, WrongPins
 from voice.flows.visit import Visit
 from voice.mailbox import MailboxFacts
 from voice.owner import Messages
@@ -47,8 +47,6 @@ def _visits(talk: Talk, extension: str, own_phone: bool) -> str:
         while True:
             talk.call.enter(LOGGING_IN)
             opened = log_in(talk, extension, own_phone)
-            if opened is None:
-                return "wrong PIN"
             talk.speak(opened.language)
             talk.call.enter(RETRIEVING)
             if main_menu(Visit(talk, opened)) is Do.END:
@@ -56,6 +54,9 @@ def _visits(talk: Talk, extension: str, own_phone: bool) -> str:
                 return "key"
             talk.say("logged_out")
             extension, own_phone = "", False
+    except WrongPins:
+        talk.tell("login_failed")
+        return "wrong PIN"
     except NobodyThere:
         talk.tell("no_key_goodbye")
         return "no key"

@@ -9,16 +9,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from voice.call import Call
+from voice.errors import VoiceError
 from voice.flows.conversation import ATTEMPTS, Conversation, NobodyThere
 from voice.flows.leave_message import Limits
 from voice.owner import OwnerRequests
 from voice.prompts import Prompts, payload_path
 from voice.slow_sources import SlowSources
+from voice.verbs import Pause
 
-__all__ = ["ATTEMPTS", "LONGEST_NUMBER", "Desk", "NobodyThere", "Talk"]
+__all__ = ["ATTEMPTS", "LONGEST_NUMBER", "Desk", "NobodyThere", "Talk", "WrongPins"]
 
 log = logging.getLogger(__name__)
 LONGEST_NUMBER = 20
+WRONG_PINS = 3
+
+
+class WrongPins(VoiceError):
+    """As many wrong PINs in one call as end it."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +50,23 @@ class Talk(Conversation):
     def __init__(self, call: Call, desk: Desk, language: str) -> None:
         super().__init__(call, desk.prompts, language)
         self.desk, self.requests = desk, desk.requests
+        self._wrong_pins = 0
 
     @property
     def source(self) -> str:
         """Where the call comes from, as log-ins are counted: the caller's number at an address."""
         return f"{self.call.facts.caller_number}@{self.call.facts.address}"
+
+    def await_turn(self) -> None:
+        """A source of many wrong PINs waits for the answer to the next one, be it right or wrong."""
+        if delay := self.desk.slow.delay(self.source):
+            Pause(delay).run(self.call)
+
+    def count_wrong_pin(self) -> None:
+        """One more of this call, whatever mailbox it was for; WrongPins."""
+        self._wrong_pins += 1
+        if self._wrong_pins >= WRONG_PINS:
+            raise WrongPins
 
     def sound(self, path: Path | None) -> bytes | None:
         """A sound of the voice worker's cache; None where it cannot be read."""

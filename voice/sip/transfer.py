@@ -77,7 +77,7 @@ class Transfer:
         self._numbers: set[str] = set()
         self._timer: Timer | None = None
         self._subscribed = True
-        self._accepted = self._over = False
+        self._accepted = self._ringing = self._over = False
 
     @property
     def is_under_way(self) -> bool:
@@ -114,7 +114,9 @@ class Transfer:
         elif state == "terminated":
             # Without a final status: what comes of it nobody will tell.
             self._end(False)
-        else:
+        elif not self._ringing:
+            # Once: a PBX that tells the same for ever would hold the call for ever.
+            self._ringing = True
             self._wait(self._patience.last)
 
     def _send(self) -> None:

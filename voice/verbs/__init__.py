@@ -2,8 +2,9 @@
 
 from voice.verbs.gather import Gather, Gathered
 from voice.verbs.listen import Listen, Listened
+from voice.verbs.pause import Pause
 from voice.verbs.play import Play
 from voice.verbs.record import Record, Recorded
 from voice.verbs.say import Say
 
-__all__ = ["Gather", "Gathered", "Listen", "Listened", "Play", "Record", "Recorded", "Say"]
+__all__ = ["Gather", "Gathered", "Listen", "Listened", "Pause", "Play", "Record", "Recorded", "Say"]
