@@ -21,7 +21,7 @@ from voice.prompts import BUILT_IN, Prompts, prepare_payloads
 __all__ = ["instance", "start_keeper"]
 
 NAME = "goodbye"
-OWN = BUILT_IN / "fr" / "message_saved.wav"
+OWN = BUILT_IN / "fr" / "goodbye.wav"
 
 
 def payload_of(path: Path, law: Law = Law.PCMU) -> bytes:

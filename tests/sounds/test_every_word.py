@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.config import LANGUAGES
+from app.config import LANGUAGES, PROJECT_ROOT
 from tests.sounds.texts import PROMPTS
+from voice.owner import GreetingKind
 from voice.speech import speech_of
 from voice.speech.base import LARGEST, PAUSE
 
@@ -64,3 +66,9 @@ def test_no_word_is_there_that_a_grammar_never_says(said: tuple[str, set[str]]) 
     language, names = said
     words = {name for name, entry in PROMPTS.items() if entry["group"] == "words" and language in entry}
     assert words - names == set()
+
+
+def test_no_prompt_is_there_that_nobody_says() -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (PROJECT_ROOT / "voice").rglob("*.py"))
+    said = {*re.findall(r'"([a-z_0-9]+)"', code), *(f"greeting_{kind}_is" for kind in GreetingKind)}
+    assert {name for name, entry in PROMPTS.items() if entry["group"] != "words"} - said == set()
