@@ -15,7 +15,7 @@ from app.extensions import db
 from app.models import Event, Mailbox, Message
 from app.services import events, mailboxes, messages, owner_messages, quota
 from app.services.mailbox_options import Options
-from tests.services.takes import saved
+from tests.services.takes import saved, take
 from tests.services.together import together
 
 EIGHT = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -180,6 +180,20 @@ def test_a_copy_is_written_down_in_both_mailboxes(box: Mailbox) -> None:
     assert db.session.scalars(select(Event.event).where(Event.mailbox_id == other.id)).all() == ["message.created"]
     found = db.session.get_one(Message, copy)
     assert (found.forwarded_from, found.forwarded_by) == (source, "1001")
+
+
+def test_owners_who_forward_to_each_other_do_not_wait_for_each_other(any_app: Flask, box: Mailbox) -> None:
+    mailboxes.create("1002", pin="4711", actor="test")
+    for _ in range(5):
+        sources = message(), message(extension="1002")
+        copies = [
+            take("1002", forwarded_from=sources[0], forwarded_by="1001"),
+            take("1001", forwarded_from=sources[1], forwarded_by="1002"),
+            take("1001", forwarded_from=sources[0], forwarded_by="1001"),
+        ]
+        acts = [lambda copy=copy: messages.save_take(copy).id for copy in copies]
+        marks = [lambda source=source: messages.mark(source, "saved", actor="test").id for source in sources]
+        assert together(any_app, *acts, *marks) == [*(copy.id for copy in copies), *sources]
 
 
 def test_a_mailbox_says_once_that_it_is_nearly_full_and_full(box: Mailbox) -> None:

@@ -117,6 +117,13 @@ def test_a_pbx_that_accepts_and_tells_no_end(call: Transferred, desk: Desk, line
     assert desk.events == []
 
 
+def test_a_pbx_that_rings_for_ever(call: Transferred, desk: Desk) -> None:
+    call.leg.respond(call.refer(), "202 Accepted")
+    until(lambda: call.notify("SIP/2.0 180 Ringing") != 200 or call.results, what="the end of patience")
+    assert call.result() is False
+    assert desk.events == []
+
+
 def test_a_subscription_that_ends_without_a_result(call: Transferred) -> None:
     call.leg.respond(call.refer(), "202 Accepted")
     call.notify("SIP/2.0 100 Trying", "terminated;reason=timeout")
