@@ -11,7 +11,7 @@ import pytest
 from app.config import LANGUAGES
 from tests.calls.application import Application
 from tests.calls.screenplay import Play
-from tests.plays import forwarding, greetings, log_in, main_menu, messages, pin
+from tests.plays import forwarding, greetings, log_in, main_menu, messages, mishaps, pin
 from tests.plays.programme import PlayText
 from voice.call import Call
 from voice.errors import CallEnded
@@ -20,7 +20,7 @@ from voice.flows.talk import Desk
 from voice.mailbox import MailboxFacts
 from voice.media.recorder import SpoolWriter
 
-SUBJECTS = (log_in, main_menu, messages, forwarding, pin, greetings)
+SUBJECTS = (log_in, main_menu, messages, mishaps, forwarding, pin, greetings)
 PLAYS: dict[str, PlayText] = {
     f"{subject.__name__.rpartition('.')[2]}: {name}": text
     for subject in SUBJECTS
