@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ BUSY_SECONDS = 15
 # A server that took the connection and then says nothing, or a host that is gone, holds nobody for longer.
 ANSWER_SECONDS = 10
 RECYCLE_SECONDS = 1800
+_AFTERWARDS = "afterwards"
 _MARIADB_SESSION = (
     "SET SESSION time_zone='+00:00', "
     "sql_mode='STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO'"
@@ -120,10 +121,19 @@ def writing() -> Iterator[None]:
     What the session had read before is read again.
     """
     db.session.rollback()
+    db.session.info[_AFTERWARDS] = []
     try:
         db.session.connection(execution_options={"writes": True})
         yield
         db.session.commit()
     except BaseException:
+        db.session.info.pop(_AFTERWARDS, None)
         db.session.rollback()
         raise
+    for act in db.session.info.pop(_AFTERWARDS, ()):
+        act()
+
+
+def afterwards(act: Callable[[], object]) -> None:
+    """Run this as soon as the transaction of writing() that is open is committed, and only then; it must not raise."""
+    db.session.info.setdefault(_AFTERWARDS, []).append(act)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from alembic import context
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, String
 from sqlalchemy.exc import OperationalError
 
 from app.models import Base
@@ -15,12 +17,21 @@ def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
-        compare_type=True,
+        compare_type=_differs,
         render_as_batch=connection.dialect.name == "sqlite",
         transaction_per_migration=True,
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _differs(migration: Any, column: Any, model: Any, found_type: Any, model_type: Any) -> bool | None:
+    """Whether a column is of another kind than its model says; None: Alembic decides.
+
+    SQLite keeps a text of any length, whatever the width in the table's declaration, which it cannot change.
+    """
+    texts = isinstance(found_type, String) and isinstance(model_type, String)
+    return False if texts and migration.dialect.name == "sqlite" else None
 
 
 given = context.config.attributes.get("connection")

@@ -10,6 +10,8 @@ import functools
 import logging
 import threading
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import redis
@@ -72,34 +74,78 @@ class _Outage:
 _outage = _Outage()
 
 
-def queue_of(kind: str, host: str) -> str:
-    """The queue of a delivery: uploads run on the host of the spool, the rest anywhere."""
-    return f"upload.{host}" if kind == "upload" else kind
+@dataclass(frozen=True)
+class Due:
+    """What a queue must know of a delivery that may start. fencing: its number before this attempt."""
+
+    id: str
+    kind: str
+    target: str
+    fencing: int
+    message_id: str | None
+
+    @classmethod
+    def of(cls, row: Delivery) -> Due:
+        """The facts of a row."""
+        return cls(row.id, row.kind, row.target, row.fencing, row.message_id)
+
+    @property
+    def queue(self) -> str:
+        """Uploads run on the host of the spool, the rest anywhere."""
+        return f"upload.{self.target}" if self.kind == "upload" else self.kind
 
 
-def queues_of_host(settings: Settings) -> dict[str, list[str]]:
-    """The queues that a host serves, by worker process: a test call of many seconds must not hold up an upload."""
+def queues_of_host(settings: Settings) -> list[Crew]:
+    """What serves the queues of a host: a queue of its own for each kind, so that none waits for another's server."""
     host = settings.host_name
-    return {"deliveries": [f"upload.{host}", "email", "webhook"], "voice": [f"voice.{host}"]}
+    return [
+        Crew("upload", f"upload.{host}", 1),
+        Crew("email", "email", settings.delivery.email_workers),
+        Crew("webhook", "webhook", settings.delivery.webhook_workers),
+        Crew("voice", f"voice.{host}", 1, forks=True),
+    ]
 
 
-def enqueue_delivery(delivery: Delivery) -> bool:
-    """Put a delivery into its queue, once however often it is asked; False (and a log line) where Redis is away."""
+@dataclass(frozen=True)
+class Crew:
+    """The worker processes of a queue. forks: each job in a process of its own; else in the worker's, much sooner."""
+
+    name: str
+    queue: str
+    workers: int
+    forks: bool = False
+
+
+def enqueue_deliveries(deliveries: Iterable[Due], *, first: bool = True) -> int:
+    """Put deliveries into their queues, each once however often it is asked; how many, until Redis was away.
+
+    first: before what waits already, as a new message goes before the backlog of an outage.
+    """
+    done = 0
+    for due in deliveries:
+        if not _enqueue_delivery(due, first):
+            break
+        done += 1
+    return done
+
+
+def _enqueue_delivery(due: Due, first: bool) -> bool:
     if _outage.pausing():
         return False
     # The id of the attempt: a retry is another job, a second call for the same attempt is not.
-    job_id = f"delivery-{delivery.id}-{delivery.fencing}"
+    job_id = f"delivery-{due.id}-{due.fencing}"
     try:
-        queue = _queue(queue_of(delivery.kind, delivery.target))
+        queue = _queue(due.queue)
         queue.remove(job_id)
         queue.enqueue_call(
             DELIVER,
-            args=(delivery.id,),
+            args=(due.id,),
             job_id=job_id,
             timeout=DELIVERY_TIMEOUT_SECONDS,
             result_ttl=0,
             failure_ttl=FAILURE_SECONDS,
-            description=f"{delivery.kind} of message {delivery.message_id}",
+            description=f"{due.kind} of message {due.message_id}",
+            at_front=first,
         )
     except redis.RedisError as error:
         _outage.began(error)

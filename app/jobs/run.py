@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 HANDLERS: dict[str, Callable[[Claim, Settings], Outcome]] = {outbox.UPLOAD: upload.deliver}
 
-
 _application: Flask | None = None
 
 
@@ -64,8 +63,8 @@ def _deliver(delivery_id: str) -> None:
         outcome.state if counted else f"{outcome.state}, but another has taken over",
         f": {outcome.error}" if outcome.error else "",
     )
-    for row in outbox.following(claim):
-        queue.enqueue_delivery(row)
+    queue.enqueue_deliveries([queue.Due.of(row) for row in outbox.following(claim)])
+    db.session.rollback()
 
 
 def _attempt(claim: Claim) -> tuple[bool, Outcome]:

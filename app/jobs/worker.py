@@ -1,4 +1,4 @@
-"""The job worker of a host: a process for deliveries and one for the voice side's jobs.
+"""The job workers of a host: processes for each kind of delivery and for the voice side's jobs.
 
 RQ carries jobs to them and no more: a job that a kill -9 took away comes back when its lease lapses.
 """
@@ -19,7 +19,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.retry import Retry
-from rq import Queue, Worker
+from rq import Queue, SimpleWorker, Worker
 from rq.serializers import JSONSerializer
 
 from app.config import Settings
@@ -36,7 +36,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class JobWorkers:
-    """A process per set of queues; started again when it dies, ended with all that it runs."""
+    """The processes of each queue; started again when they die, ended with all that they run."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -45,15 +45,19 @@ class JobWorkers:
 
     def tend(self) -> None:
         """Start what is not running."""
-        for name, queues in queue.queues_of_host(self._settings).items():
-            process = self._processes.get(name)
-            if process is not None and process.is_alive():
-                continue
-            if process is not None:
-                log.error("the worker of %s ended with code %s; it starts again", name, process.exitcode)
-            process = self._fork.Process(target=_work, name=name, args=(self._settings, queues, os.getpid()))
-            process.start()
-            self._processes[name] = process
+        for crew in queue.queues_of_host(self._settings):
+            for number in range(crew.workers):
+                self._tend(f"{crew.name}-{number + 1}", crew)
+
+    def _tend(self, name: str, crew: queue.Crew) -> None:
+        process = self._processes.get(name)
+        if process is not None and process.is_alive():
+            return
+        if process is not None:
+            log.error("the worker %s ended with code %s; it starts again", name, process.exitcode)
+        process = self._fork.Process(target=_work, name=name, args=(self._settings, crew, os.getpid()))
+        process.start()
+        self._processes[name] = process
 
     def end(self) -> None:
         """End all within 3 s: each may finish its job, then its job is ended, then it is."""
@@ -88,7 +92,7 @@ outage = RedisOutage()
 
 
 class QueueWorker(Worker):
-    """RQ's worker, which says once that Redis is away, and has no command channel."""
+    """RQ's worker, which says once that Redis is away, and has no command channel. Each job gets its own process."""
 
     max_connection_wait_time = 2.0
 
@@ -115,6 +119,13 @@ class QueueWorker(Worker):
         """Nothing, as subscribe()."""
 
 
+class DeliveryWorker(QueueWorker, SimpleWorker):
+    """Does deliveries in its own process: a fork for each costs more than the delivery.
+
+    One that takes this process with it comes back when its lease lapses, and the process at once.
+    """
+
+
 class WithoutOutages(logging.Filter):
     """Drops what RQ says at every try while Redis is away; RedisOutage says it once."""
 
@@ -124,7 +135,7 @@ class WithoutOutages(logging.Filter):
         return not (isinstance(error, redis.RedisError) or "onnect" in str(record.msg))
 
 
-def _work(settings: Settings, queues: list[str], parent: int) -> None:
+def _work(settings: Settings, crew: queue.Crew, parent: int) -> None:
     """A worker process: RQ's loop, begun again as often as Redis goes away."""
     _die_with_parent(parent)
     signal.signal(signal.SIGTERM, _exit)
@@ -136,7 +147,7 @@ def _work(settings: Settings, queues: list[str], parent: int) -> None:
         try:
             connection.ping()
             outage.ended()
-            if _serve(connection, queues):
+            if _serve(connection, crew):
                 return
         except redis.RedisError as error:
             outage.began(error)
@@ -144,10 +155,10 @@ def _work(settings: Settings, queues: list[str], parent: int) -> None:
         time.sleep(RETRY_SECONDS)
 
 
-def _serve(connection: redis.Redis, queues: list[str]) -> bool:
-    """Serve queues until told to end (True); False or a RedisError where RQ's loop ended by itself."""
-    worker = QueueWorker(
-        [Queue(name, connection=connection, serializer=JSONSerializer) for name in queues],
+def _serve(connection: redis.Redis, crew: queue.Crew) -> bool:
+    """Serve a queue until told to end (True); False or a RedisError where RQ's loop ended by itself."""
+    worker = (QueueWorker if crew.forks else DeliveryWorker)(
+        [Queue(crew.queue, connection=connection, serializer=JSONSerializer)],
         connection=connection,
         serializer=JSONSerializer,
         worker_ttl=WORKER_TTL_SECONDS,

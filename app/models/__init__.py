@@ -3,15 +3,17 @@
 from app.models.alias import Alias
 from app.models.base import Base
 from app.models.calls import Call, Number, Recording, Subscription
-from app.models.delivery import Delivery
+from app.models.delivery import Attempt, Delivery
 from app.models.event import Event
 from app.models.greeting import Greeting, Prompt
 from app.models.mailbox import Mailbox
 from app.models.message import Message
 from app.models.user import Audit, Token, User
+from app.models.webhook import Webhook
 
 __all__ = [
     "Alias",
+    "Attempt",
     "Audit",
     "Base",
     "Call",
@@ -26,4 +28,5 @@ __all__ = [
     "Subscription",
     "Token",
     "User",
+    "Webhook",
 ]

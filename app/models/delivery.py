@@ -16,6 +16,7 @@ class Delivery(Base):
     """One delivery; written in the commit that saves what it tells of.
 
     kind: upload, email, webhook. position: its place in the order upload, email, webhook.
+    target: the host of the spool, an e-mail address, or the scope of a webhook.
     fencing: grows with each claim; an outcome counts only with the number of its own claim.
     queued_until: the relay enqueues the row again only after this time (database clock).
     """
@@ -46,3 +47,18 @@ class Delivery(Base):
     lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_error: Mapped[str] = mapped_column(Text, default="")
     done_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class Attempt(Base):
+    """How one attempt of a delivery ended; written in the commit of its outcome. next_try_at: where another follows."""
+
+    __tablename__ = "voicemail_attempt"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("voicemail_delivery.id", ondelete="CASCADE"), index=True)
+    attempt: Mapped[int] = mapped_column(Integer)
+    started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    ended_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    state: Mapped[str] = mapped_column(String(12))
+    error: Mapped[str] = mapped_column(Text, default="")
+    next_try_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

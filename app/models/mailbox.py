@@ -20,6 +20,8 @@ class Mailbox(Base):
 
     operator ... min_speech: NULL is the global setting; seconds. phone_failures: JSON list of the times of wrong PINs
     that still count; phone_locks: how many locks followed each other, each twice as long as the one before.
+    email: addresses separated by commas. mail_attachment: none, wav or mp3; after_mailing: keep, read or trash.
+    new_days, saved_days, trash_days: how long messages stay. NULL is the global setting for these too.
     """
 
     __tablename__ = "voicemail_box"
@@ -29,7 +31,7 @@ class Mailbox(Base):
     extension: Mapped[str] = mapped_column(String(20), index=True)
     live_extension: Mapped[str | None] = mapped_column(String(20))
     name: Mapped[str] = mapped_column(String(100), default="")
-    email: Mapped[str] = mapped_column(String(254), default="")
+    email: Mapped[str] = mapped_column(String(1000), default="")
     language: Mapped[str] = mapped_column(String(8), default="en")
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
     pin_hash: Mapped[str] = mapped_column(String(255))
@@ -46,6 +48,11 @@ class Mailbox(Base):
     phone_failures: Mapped[str | None] = mapped_column(Text)
     phone_locked_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     phone_locks: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    mail_attachment: Mapped[str | None] = mapped_column(String(8))
+    after_mailing: Mapped[str] = mapped_column(String(8), default="keep", server_default="keep")
+    new_days: Mapped[int | None] = mapped_column(Integer)
+    saved_days: Mapped[int | None] = mapped_column(Integer)
+    trash_days: Mapped[int | None] = mapped_column(Integer)
     mwi_dirty: Mapped[bool] = mapped_column(Boolean, default=False)
     mwi_version: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

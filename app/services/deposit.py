@@ -13,7 +13,6 @@ from sqlalchemy.exc import IntegrityError
 
 from app.database import writing
 from app.extensions import db
-from app.jobs import queue
 from app.models import Delivery, Mailbox, Message
 from app.models.base import database_now
 from app.models.message import DISCARDED, NEW
@@ -82,7 +81,6 @@ def save_take(take: Take) -> Message:
         # Not this host's clock: a recording without speech is purged so many days after it.
         created_at=database_now(),
     )
-    rows = [] if take.discarded else outbox.rows_for(message, settings())
     try:
         with writing():
             # The mailbox first: two inserts share its row (foreign key), and would each wait for the other to touch it.
@@ -91,14 +89,12 @@ def save_take(take: Take) -> Message:
             if not take.discarded:
                 message.arrival = arrival_of(take.mailbox_id)
             db.session.flush()
-            db.session.add_all(rows)
             _record(message)
     except IntegrityError:
         found = db.session.get(Message, take.id)
         if found is None:
             raise
         return found
-    start_deliveries(rows)
     tell_lamps(take.mailbox_id)
     return message
 
@@ -109,10 +105,10 @@ def arrival_of(mailbox_id: str) -> int:
 
 
 def _record(message: Message) -> None:
-    """The events of a new message, in the transaction that is open."""
+    """The events of a new message, and what it owes, in the transaction that is open."""
     if message.state == DISCARDED:
         return
-    events.record(events.MESSAGE_CREATED, message.mailbox_id, message.id, urgent=message.urgent)
+    events.new_message(message)
     quota.warn(message.mailbox_id, message.duration)
     source = db.session.get(Message, message.forwarded_from) if message.forwarded_from else None
     if source is not None:
@@ -151,12 +147,6 @@ def _settle(message: Message, host: str) -> None:
         upload = update(Delivery).where(Delivery.message_id == message.id, Delivery.kind == outbox.UPLOAD)
         db.session.execute(upload.values(target=host, queued_until=None))
         db.session.execute(moved)
-
-
-def start_deliveries(rows: list[Delivery]) -> None:
-    """Start the first delivery at once; whatever fails here is found by the relay."""
-    for row in rows[:1]:
-        queue.enqueue_delivery(row)
 
 
 def _text(value: str, longest: int) -> str:

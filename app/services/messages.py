@@ -17,10 +17,10 @@ from app.models import Delivery, Message
 from app.models.base import database_now
 from app.models.delivery import FAILED, PENDING, RUNNING
 from app.models.message import DISCARDED, NEW, SAVED
-from app.services import audit, events, fields, mailboxes, outbox, quota, trimmed
+from app.services import audit, events, fields, mailboxes, quota, trimmed
 from app.services.context import settings
-from app.services.deposit import SpoolFate, Take, arrival_of, known_ids, save_take, start_deliveries
-from app.services.inbox import changed, tell_lamps
+from app.services.deposit import SpoolFate, Take, arrival_of, known_ids, save_take
+from app.services.inbox import changed, tell_lamps, touch
 from app.services.purge import sweep_retention
 from app.services.spool import wav_of
 from app.storage import AudioSource, MissingObject, StoreError, open_store
@@ -155,21 +155,18 @@ def restore(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Me
 
 def keep(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Message:
     """Make a message of a recording that was taken for silence; it is delivered like any other. NotFound."""
-    rows: list[Delivery] = []
     with writing():
         message = get(message_id, mailbox_id=mailbox_id, locked=True)
         if message.deleted_at is not None:
             raise Forbidden("Take this recording out of the trash first.")
         if message.state == DISCARDED:
             message.state = NEW
-            changed(events.MESSAGE_CREATED, message.mailbox_id, message.id, urgent=message.urgent)
+            touch(message.mailbox_id)
             message.arrival = arrival_of(message.mailbox_id)
             db.session.flush()
             quota.warn(message.mailbox_id, message.duration)
-            rows = outbox.rows_for(message, settings())
-            db.session.add_all(rows)
+            events.new_message(message)
             audit.record(actor, "message.keep", message.id)
-    start_deliveries(rows)
     tell_lamps(message.mailbox_id)
     return message
 

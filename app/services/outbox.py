@@ -7,24 +7,29 @@ Each function here is a transaction of its own.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from sqlalchemy import ColumnElement, CursorResult, Update, and_, exists, or_, select, update
 from sqlalchemy.orm import aliased
 
-from app.config import DeliverySettings, Settings
+from app.config import DeliverySettings
 from app.database import writing
 from app.extensions import db
-from app.models import Delivery, Message
-from app.models.base import database_now, new_id
+from app.models import Attempt, Delivery, Message
+from app.models.base import database_now
 from app.models.delivery import DONE, FAILED, PENDING, RUNNING, SKIPPED
 from app.services.context import settings
+from app.services.outbox_rows import EMAIL, UPLOAD, WEBHOOK
 
-UPLOAD, EMAIL, WEBHOOK = "upload", "email", "webhook"
 # The next delivery starts at the latest this long after the one before it did.
 HEAD_START_SECONDS = 2.0
+# Deliveries that failed together are not tried again together: waits are longer by up to this part.
+JITTER = 0.25
+WORKER_ENDED = "the worker ended in the middle of an attempt"
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Claim:
 
     delivery_id: str
     event_id: str
+    event: str
     message_id: str | None
     mailbox_id: str
     kind: str
@@ -58,29 +64,6 @@ class Outcome:
     after: Callable[[bool], None] | None = None
 
 
-def rows_for(message: Message, settings: Settings) -> list[Delivery]:
-    """The outbox rows of a new message, to be added in the commit that saves it.
-
-    The target of an upload is the host whose spool holds the file. E-mail and webhook are skipped in this version.
-    """
-    event_id = new_id()
-    plan = ((UPLOAD, PENDING, message.spool_host or settings.host_name), (EMAIL, SKIPPED, ""), (WEBHOOK, SKIPPED, ""))
-    return [
-        Delivery(
-            event_id=event_id,
-            mailbox_id=message.mailbox_id,
-            message_id=message.id,
-            kind=kind,
-            target=target,
-            idempotency_key=f"{message.id}-{kind}",
-            position=position,
-            state=state,
-            next_try_at=database_now(),
-        )
-        for position, (kind, state, target) in enumerate(plan, start=1)
-    ]
-
-
 def claim(delivery_id: str) -> Claim | None:
     """Take a delivery to work on; None where it is not due, or another has it."""
     now = _now()
@@ -91,6 +74,7 @@ def claim(delivery_id: str) -> Claim | None:
     mine = Claim(
         row.id,
         row.event_id,
+        row.event,
         row.message_id,
         row.mailbox_id,
         row.kind,
@@ -123,7 +107,7 @@ def renew(claim: Claim) -> bool:
 
 
 def finish(claim: Claim, outcome: Outcome) -> bool:
-    """Write how the attempt ended, with outcome.changes in the same commit.
+    """Write how the attempt ended, here and in its history, with outcome.changes in the same commit.
 
     False, and nothing is written, where the claim no longer stands.
     """
@@ -135,11 +119,39 @@ def finish(claim: Claim, outcome: Outcome) -> bool:
         elif (wait := next_wait(claim.attempt, settings().delivery, outcome.retry_after)) is None:
             values |= {"state": FAILED, "done_at": now}
         else:
-            values["next_try_at"] = now + timedelta(seconds=wait)
+            values["next_try_at"] = now + timedelta(seconds=wait * random.uniform(1.0, 1.0 + JITTER))
+        started_at = db.session.scalar(select(Delivery.started_at).where(Delivery.id == claim.delivery_id))
         counted = bool(_execute(_standing(claim).values(**values)))
-        if counted and outcome.changes:
-            outcome.changes()
+        if counted:
+            state = str(values["state"])
+            next_try_at = cast("datetime | None", values.get("next_try_at"))
+            _note(claim.delivery_id, claim.attempt, started_at, now, state, outcome.error, next_try_at)
+            if outcome.changes:
+                outcome.changes()
     return counted
+
+
+def _note(
+    delivery_id: str,
+    attempt: int,
+    started_at: datetime | None,
+    ended_at: datetime,
+    state: str,
+    error: str,
+    next_try_at: datetime | None,
+) -> None:
+    """A line of a delivery's history, in the transaction that is open."""
+    db.session.add(
+        Attempt(
+            delivery_id=delivery_id,
+            attempt=attempt,
+            started_at=started_at,
+            ended_at=ended_at,
+            state=state,
+            error=error,
+            next_try_at=next_try_at,
+        )
+    )
 
 
 def next_wait(attempt: int, settings: DeliverySettings, asked: float | None = None) -> float | None:
@@ -181,7 +193,13 @@ def mark_queued(delivery_ids: Iterable[str]) -> None:
 def expire_leases() -> list[str]:
     """Give back what dead workers held; the ids of those deliveries."""
     lapsed = and_(Delivery.state == RUNNING, Delivery.lease_until < _now())
-    return _open_again(lapsed, lease_until=None, last_error="the worker ended in the middle of an attempt")
+
+    def note(delivery_id: str) -> None:
+        row = db.session.get_one(Delivery, delivery_id, populate_existing=True)
+        now = _now()
+        _note(row.id, row.attempts, row.started_at, now, PENDING, WORKER_ENDED, now)
+
+    return _open_again(lapsed, note, lease_until=None, last_error=WORKER_ENDED)
 
 
 def reopen_uploads() -> list[str]:
@@ -192,15 +210,26 @@ def reopen_uploads() -> list[str]:
     return _open_again(and_(Delivery.kind == UPLOAD, Delivery.state == FAILED, owed), done_at=None)
 
 
-def _open_again(which: ColumnElement[bool], **values: object) -> list[str]:
-    """Make deliveries pending and due; the ids of those that still were what they were."""
+def try_again(which: ColumnElement[bool]) -> list[str]:
+    """Somebody wants failed and waiting deliveries tried now, with all their attempts before them; their ids."""
+    return _open_again(and_(Delivery.state.in_((FAILED, PENDING)), which), attempts=0, done_at=None)
+
+
+def _open_again(which: ColumnElement[bool], note: Callable[[str], None] | None = None, **values: object) -> list[str]:
+    """Make deliveries pending and due; the ids of those that still were what they were. note: runs for each of them."""
     ids = db.session.scalars(select(Delivery.id).where(which)).all()
     if not ids:
         db.session.rollback()
         return []
+    opened = []
     with writing():
         values |= {"state": PENDING, "next_try_at": _now(), "queued_until": None}
-        return [each for each in ids if _execute(update(Delivery).where(Delivery.id == each, which).values(**values))]
+        for each in ids:
+            if _execute(update(Delivery).where(Delivery.id == each, which).values(**values)):
+                opened.append(each)
+                if note:
+                    note(each)
+    return opened
 
 
 def _may_start(now: datetime) -> ColumnElement[bool]:
@@ -267,5 +296,5 @@ __all__ = [
     "next_wait",
     "renew",
     "reopen_uploads",
-    "rows_for",
+    "try_again",
 ]

@@ -8,20 +8,13 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from app.migration_steps import add_column, create_index, create_table
 from app.models.base import UTCDateTime
 
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
-
-# As all tables (0001).
-TEXT = {
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
-    "mariadb_charset": "utf8mb4",
-    "mariadb_collate": "utf8mb4_bin",
-}
 
 BOX_COLUMNS = (
     ("operator", sa.String(length=64), {"nullable": True}),
@@ -46,14 +39,13 @@ MESSAGE_COLUMNS = (
 
 
 def upgrade() -> None:
-    # Added one by one, without a copy of the table: that of the messages may be large.
     for name, kind, options in BOX_COLUMNS:
-        op.add_column("voicemail_box", sa.Column(name, kind, **options))
+        add_column("voicemail_box", name, kind, **options)
     for name, kind, options in MESSAGE_COLUMNS:
-        op.add_column("voicemail_message", sa.Column(name, kind, **options))
-    op.add_column("voicemail_greeting", sa.Column("ends_at", UTCDateTime(), nullable=True))
+        add_column("voicemail_message", name, kind, **options)
+    add_column("voicemail_greeting", "ends_at", UTCDateTime(), nullable=True)
 
-    op.create_table(
+    create_table(
         "voicemail_alias",
         sa.Column("number", sa.String(length=20), nullable=False),
         sa.Column("mailbox_id", sa.String(length=36), nullable=False),
@@ -63,10 +55,9 @@ def upgrade() -> None:
             ["mailbox_id"], ["voicemail_box.id"], name=op.f("fk_voicemail_alias_mailbox_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_voicemail_alias")),
-        **TEXT,
     )
-    op.create_index(op.f("ix_voicemail_alias_mailbox_id"), "voicemail_alias", ["mailbox_id"], unique=False)
-    op.create_table(
+    create_index(op.f("ix_voicemail_alias_mailbox_id"), "voicemail_alias", ["mailbox_id"])
+    create_table(
         "voicemail_event",
         sa.Column("number", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -77,11 +68,10 @@ def upgrade() -> None:
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_voicemail_event")),
         sa.UniqueConstraint("id", name=op.f("uq_voicemail_event_id")),
-        **TEXT,
     )
-    op.create_index("ix_voicemail_event_mailbox_number", "voicemail_event", ["mailbox_id", "number"], unique=False)
-    op.create_index(op.f("ix_voicemail_event_created_at"), "voicemail_event", ["created_at"], unique=False)
-    op.create_index(op.f("ix_voicemail_event_message_id"), "voicemail_event", ["message_id"], unique=False)
+    create_index("ix_voicemail_event_mailbox_number", "voicemail_event", ["mailbox_id", "number"])
+    create_index(op.f("ix_voicemail_event_created_at"), "voicemail_event", ["created_at"])
+    create_index(op.f("ix_voicemail_event_message_id"), "voicemail_event", ["message_id"])
     _give_extensions_their_place()
 
 
@@ -96,7 +86,7 @@ def _give_extensions_their_place() -> None:
         sa.column("created_at"),
     )
     living = sa.select(box.c.live_extension, box.c.id, sa.true(), box.c.created_at).where(
-        box.c.live_extension.is_not(None)
+        box.c.live_extension.is_not(None), box.c.live_extension.not_in(sa.select(alias.c.number))
     )
     op.execute(alias.insert().from_select(["number", "mailbox_id", "is_extension", "created_at"], living))
 

@@ -62,7 +62,7 @@ def test_a_broken_rule_is_seen(module: str, text: str) -> None:
     [
         ("app.config", "import os\nos.environ['HOME']"),
         ("app.jobs.queue", "def put(queue):\n    queue.enqueue_call('voice.jobs.place_test_call')"),
-        ("app.services.messages", "from app.jobs import queue\nqueue.enqueue_delivery(1)"),
+        ("app.services.messages", "from app.jobs import queue\nqueue.enqueue_deliveries([])"),
         ("app.services.voices", "import voices"),
         ("voice.store", "from app.services import messages"),
         ("voice.owner_store", "from app.services import phone_access"),

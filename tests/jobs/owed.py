@@ -17,7 +17,7 @@ from app.extensions import db
 from app.models import Delivery, Mailbox, Message
 from app.models.base import database_now, new_id, utc_now
 from app.models.delivery import PENDING
-from app.services import outbox
+from app.services import outbox_rows
 
 CONTENT = b"RIFF\x00\x00\x00\x00WAVEfmt " + bytes(range(256)) * 64
 
@@ -53,7 +53,7 @@ def owe(app: Flask, *, pending: Sequence[str] = ("upload",), content: bytes = CO
         )
         db.session.add(message)
         db.session.flush()
-        rows = outbox.rows_for(message, settings)
+        rows = outbox_rows.for_message(message, new_id(), settings)
         for row in rows:
             if row.kind in pending:
                 row.state = PENDING

@@ -104,7 +104,7 @@ def start(app, server, tmp_path) -> Iterator[Callable[..., Process]]:
 
 def enqueue(app, message_id: str) -> bool:
     with app.app_context():
-        return queue.enqueue_delivery(row(app, message_id))
+        return queue.enqueue_deliveries([queue.Due.of(row(app, message_id))]) == 1
 
 
 def wait_uploaded(app, message_id: str) -> None:

@@ -51,7 +51,7 @@ def upload_queue(app) -> str:
 
 def enqueue(app, delivery_id: str) -> bool:
     with app.app_context():
-        return queue.enqueue_delivery(db.session.get_one(Delivery, delivery_id))
+        return queue.enqueue_deliveries([queue.Due.of(db.session.get_one(Delivery, delivery_id))]) == 1
 
 
 def work_off(server: ValkeyServer, name: str) -> None:
@@ -113,7 +113,7 @@ def test_a_job_that_comes_twice_does_nothing_the_second_time(app, server):
         work_off(server, upload_queue(app))
         stale = row(app, message_id)
         stale.fencing = 0
-        assert queue.enqueue_delivery(stale)
+        assert queue.enqueue_deliveries([queue.Due.of(stale)]) == 1
         work_off(server, upload_queue(app))
     assert (row(app, message_id).state, row(app, message_id).attempts) == ("done", 1)
 
