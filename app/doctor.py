@@ -211,7 +211,7 @@ def permissions(settings: Settings) -> str:
     for folder in (settings.instance, settings.spool_dir):
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             raise Wrong(f"{folder} cannot be written to", "Give it to the user that runs Voicemail Pro (chown)")
-    private = [settings.secret_key_file, settings.spool_dir]
+    private = [settings.secret_key_file, settings.encryption_key_file, settings.spool_dir]
     if settings.config_file and _holds_secret(settings):
         private.append(settings.config_file)
     exposed = [path for path in private if path.exists() and path.stat().st_mode & OTHERS]

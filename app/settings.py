@@ -210,6 +210,12 @@ class Settings:
     secret_key: str = setting(
         "", "Signs sessions; empty: made at first start in the instance folder", env="SECRET_KEY", secret=True
     )
+    encryption_key: str = setting(
+        "",
+        "Encrypts secrets in the database; several with commas, the newest first; empty: made in the instance folder",
+        env="ENCRYPTION_KEY",
+        secret=True,
+    )
     host_name: str = setting("", "Name of this host in spool and queues; empty: the system's")
     language: str = setting("en", "Default language of prompts and pages", choices=LANGUAGES)
     timezone: str = setting("UTC", "Default time zone of new mailboxes", kind="timezone")
@@ -263,6 +269,10 @@ class Settings:
     @property
     def secret_key_file(self) -> Path:
         return self.instance / "secret_key"
+
+    @property
+    def encryption_key_file(self) -> Path:
+        return self.instance / "encryption_key"
 
     @property
     def valkey_socket(self) -> Path:
