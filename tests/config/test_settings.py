@@ -209,6 +209,7 @@ def test_secrets_are_marked() -> None:
     secret = {key.name for key in schema_of(Settings).values() if key.secret}
     assert secret == {
         "database_url",
+        "encryption_key",
         "redis_url",
         "secret_key",
         "sip.accounts",
