@@ -41,6 +41,15 @@ class CallFacts:
     service: str = ""
 
 
+@dataclass(frozen=True)
+class Served:
+    """The mailbox whose owner has logged in."""
+
+    mailbox_id: str
+    extension: str
+    timezone: str
+
+
 class Leg(Protocol):
     """The signalling of a call (voice.sip.SipCall, or a scripted one in tests)."""
 
@@ -69,6 +78,7 @@ class Call:
         self._playing = 0
         self.held = False
         self.state = RINGING
+        self.served: Served | None = None
         self.on_state: Callable[[Call], None] | None = None
 
     @property
@@ -121,12 +131,12 @@ class Call:
         if self.on_state:
             self.on_state(self)
 
-    def typed_ahead(self) -> bool:
-        """Whether a key waits that nobody has taken yet; CallEnded where the call is over."""
+    def typed_ahead(self) -> str:
+        """The first key that waits, which nobody has taken yet; empty: none does. CallEnded where the call is over."""
         with self._changed:
             if self._ended is not None:
                 raise CallEnded(self._ended)
-            return any(isinstance(event, Digit) for event in self._events)
+            return next((event.key for event in self._events if isinstance(event, Digit)), "")
 
     def give_back(self, digit: Digit) -> None:
         """A key that was taken counts as typed ahead again: the next who waits gets it first."""
@@ -163,10 +173,6 @@ class Call:
     def stop_playback(self) -> None:
         """Send silence; this is a pause as well, since playback_ms stays."""
         self._leg.stream.stop_playback()
-
-    def resume_playback(self) -> None:
-        """Go on with what was stopped, where it stood; its token still holds."""
-        self._leg.stream.resume_playback()
 
     def hear_speech(self, wanted: bool) -> None:
         """Post Spoke at the end of each sentence from now on, or no more.

@@ -143,7 +143,8 @@ class Keeper:
         if ask == "adopt":
             return self._store.adopt([request["take"]])
         if ask == "owner":
-            return plain(self._owners.answer(request["name"], request["arguments"]))
+            until = request.get("until", math.inf)
+            return plain(self._owners.answer(request["name"], request["arguments"], until))
         if ask in ("find_counts", "count_messages", "load_subscriptions", "save_subscriptions"):
             return self._answer_subscriptions(ask, request)
         raise ValueError(f"unknown request {ask!r}")

@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from voice.call import Call
@@ -39,7 +40,8 @@ class LiveCalls:
     ) -> Iterator[None]:
         """Show a call as long as the block runs.
 
-        mailbox: None where nobody has said yet which it is. since: ISO 8601; statistics: gives its packets so far.
+        mailbox: None where nobody has said yet which it is; who logs in to another one is shown in that. since: ISO
+        8601; statistics: gives its packets so far.
         """
         facts = {
             "id": next(self._numbers),
@@ -93,10 +95,11 @@ class LiveCalls:
     def _now(self, call: Call) -> dict[str, Any]:
         facts, statistics = self._calls[call]
         packets = statistics()
-        return facts | {
+        now = {
             "state": call.state,
             "held": call.held,
             "received": packets.received,
             "lost": packets.lost,
             "lost_there": packets.peer_lost,
         }
+        return facts | now | (asdict(call.served) if call.served else {})

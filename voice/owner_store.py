@@ -6,6 +6,8 @@ It runs in the keeper process. Arguments are what JSON can carry, answers the va
 from __future__ import annotations
 
 import logging
+import math
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -57,10 +59,15 @@ class OwnerStore:
         self._settings, self._store = settings, store
         self._sounds = SoundCache(settings.instance / "voice" / "messages")
 
-    def answer(self, name: str, arguments: dict[str, Any]) -> Any:
-        """The answer to a request by its name; ValueError for one that there is not."""
+    def answer(self, name: str, arguments: dict[str, Any], until: float = math.inf) -> Any:
+        """The answer to a request by its name; ValueError for one that there is not.
+
+        until: the monotonic time when whoever asks gives up: what would then be asked again is not begun.
+        """
         if name not in REQUESTS:
             raise ValueError(f"unknown request {name!r}")
+        if name == "forward":
+            arguments = arguments | {"until": until}
         with self._store.context():
             return getattr(self, name)(**arguments)
 
@@ -129,12 +136,15 @@ class OwnerStore:
         name = next((item for item in box.greetings if item.kind == GreetingKind.NAME), None)
         return Recipient(box.extension, self._greeting(name).path if name else None)
 
-    def forward(self, mailbox_id: str, message_id: str, extension: str) -> Forwarded:
+    def forward(self, mailbox_id: str, message_id: str, extension: str, until: float = math.inf) -> Forwarded:
         found = owner_messages.to_forward(mailbox_id, message_id, extension)
         if isinstance(found, owner_messages.Refusal):
             return Forwarded(found.value)
+        if owner_messages.forwarded_just_now(found):
+            # The answer to the same wish came too late, so it is asked again.
+            return Forwarded.DONE
         audio = self._audio(found.message)
-        if audio.path is None:
+        if audio.path is None or time.monotonic() > until:
             return Forwarded.AWAY
         try:
             return self._copy(found, audio.path)

@@ -213,11 +213,12 @@ class VoiceWorker:
     ) -> None:
         media = leg.stream.statistics
         self._live.count(media, kept=bool(outcome.message))
+        served = call.served or mailbox
         log.info(
             'call caller="%s" mailbox=%s ended_by="%s" why="%s" seconds=%.1f recorded=%.1f received=%d lost=%d '
             "jitter_ms=%.0f peer_lost=%s message=%s call_id=%s",
             call.facts.caller_number,
-            mailbox.extension if mailbox else "-",
+            served.extension if served else "-",
             outcome.ended_by,
             call.ended or "we hung up",
             seconds,

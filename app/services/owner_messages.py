@@ -6,6 +6,7 @@ Ids come without rows: a mailbox of 10,000 messages opens in milliseconds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +24,7 @@ from app.services.inbox import changed, tell_lamps, touch
 ACTOR = "phone"
 PAGE = 200
 BATCH = 500
+JUST_NOW_SECONDS = 60
 IN_PLAY_ORDER = (Message.urgent.desc(), Message.received_at, Message.id)
 
 
@@ -148,6 +150,18 @@ def to_forward(mailbox_id: str, message_id: str, number: str) -> Forwarding | Re
     if quota.of(target).full:
         return Refusal.FULL
     return Forwarding(message, target.id, target.extension, message.mailbox.extension)
+
+
+def forwarded_just_now(forwarding: Forwarding) -> bool:
+    """Whether the owner sent this very message to this very mailbox a moment ago."""
+    now: datetime = db.session.execute(select(database_now())).scalar_one()
+    query = select(Message.id).where(
+        Message.mailbox_id == forwarding.mailbox_id,
+        Message.forwarded_from == forwarding.message.id,
+        Message.forwarded_by == forwarding.by,
+        Message.created_at > now - timedelta(seconds=JUST_NOW_SECONDS),
+    )
+    return db.session.scalar(query.limit(1)) is not None
 
 
 def _present(mailbox_id: str) -> list[ColumnElement[bool]]:

@@ -60,9 +60,6 @@ class ScriptedStream:
     def stop_playback(self) -> None:
         self.stopped += 1
 
-    def resume_playback(self) -> None:
-        """It was at its end at once."""
-
     def hear_speech(self, wanted: bool) -> None:
         self.hears_speech = wanted
 

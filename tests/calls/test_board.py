@@ -13,7 +13,7 @@ import pytest
 from tests.support import until
 from voice import board as board_module
 from voice.board import LISTED_CALLS, Board
-from voice.call import LOGGING_IN, RECORDING, Call, CallFacts
+from voice.call import LOGGING_IN, RECORDING, RETRIEVING, Call, CallFacts, Served
 from voice.live import CALLS_A_LINE, MAX_TEXT, LiveCalls
 from voice.mailbox import MailboxFacts
 
@@ -91,6 +91,11 @@ def test_an_owner_who_has_not_said_yet_which_mailbox_is_shown(keeper: Keeper) ->
         call.enter(LOGGING_IN)
         until(lambda: [row["state"] for row in keeper.calls()] == [LOGGING_IN])
         assert (keeper.calls()[0]["extension"], keeper.calls()[0]["mailbox_id"]) == ("", "")
+        call.served = Served("box-1001", "1001", "Asia/Tokyo")
+        call.enter(RETRIEVING)
+        until(lambda: [row["state"] for row in keeper.calls()] == [RETRIEVING])
+        [shown] = keeper.calls()
+        assert (shown["extension"], shown["mailbox_id"], shown["timezone"]) == ("1001", "box-1001", "Asia/Tokyo")
 
 
 def test_a_call_that_fails_leaves_the_board(keeper: Keeper) -> None:

@@ -6,18 +6,19 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.database import writing
 from app.extensions import db
 from app.jobs import run
 from app.models import Delivery, Event, Mailbox, Message
+from app.models.base import utc_now
 from app.services import mailboxes, messages, purge
 from app.services.mailbox_options import Options
 from tests.calls.spooled import finished
@@ -198,6 +199,22 @@ def test_a_copy_outlives_the_message_it_was_made_of(
         assert len(b"".join(messages.open_audio(found).blocks())) == copy.size
     assert told(instance, box_id) == ["message.created", "message.forwarded", "message.purged"]
     assert told(instance, copy.mailbox_id) == ["message.created"]
+
+
+def test_the_same_wish_twice_makes_one_copy(instance: Instance, store: Store, owners: OwnerStore, box_id: str) -> None:
+    """The first answer came too late, so the owner asked again; or whoever asked has long given up."""
+    message_id = leave(instance, store)
+    asked = {"mailbox_id": box_id, "message_id": message_id, "extension": OTHER}
+    assert owners.answer("forward", asked, time.monotonic() - 1) is Forwarded.AWAY
+    assert instance.messages(OTHER) == []
+    assert [owners.answer("forward", asked, time.monotonic() + 9) for _ in range(2)] == [Forwarded.DONE] * 2
+    assert len(instance.messages(OTHER)) == 1
+    with instance.app.app_context():
+        long_ago = utc_now() - timedelta(minutes=2)
+        db.session.execute(update(Message).where(Message.forwarded_from == message_id).values(created_at=long_ago))
+        db.session.commit()
+    assert owners.answer("forward", asked) is Forwarded.DONE
+    assert len(instance.messages(OTHER)) == 2
 
 
 def test_where_no_copy_is_made(instance: Instance, store: Store, owners: OwnerStore, box_id: str) -> None:

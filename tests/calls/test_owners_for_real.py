@@ -81,9 +81,7 @@ class RealApplication(OwnerClient):
         """Events of the owner's mailbox, oldest first, without those of new messages."""
         with self.instance.app.app_context():
             names = db.session.scalars(
-                select(Event.event)
-                .where(Event.mailbox_id == mailboxes.get(EXTENSION).id)
-                .order_by(Event.number)
+                select(Event.event).where(Event.mailbox_id == mailboxes.get(EXTENSION).id).order_by(Event.number)
             )
             return [name for name in names if name != "message.created"]
 

@@ -39,16 +39,15 @@ def test_a_pause_loses_nothing(side: Side, peer: Peer) -> None:
     stands = side.stream.played_samples
     until(lambda: peer.audio().endswith(b"\xff" * 1600), what="silence")
     assert side.stream.played_samples == stands < len(PAYLOAD)
-    side.stream.resume_playback()
-    side.wait_event(PlaybackDone(1))
+    side.stream.play(PAYLOAD, 2, stands)
+    side.wait_event(PlaybackDone(2))
     until(lambda: PAYLOAD[stands:] in peer.audio(), what="the rest of it")
     assert PAYLOAD[:stands] in peer.audio()
-    side.stream.resume_playback()
-    assert side.events == [PlaybackDone(1)]
+    assert side.events == [PlaybackDone(2)]
 
 
 def test_nothing_has_played_yet(side: Side) -> None:
-    side.stream.resume_playback()
+    side.stream.stop_playback()
     assert side.stream.played_samples == 0
 
 

@@ -221,4 +221,17 @@ PLAYS = {
         """)
         )
     ),
+    "what arrives while keys are typed ahead is told after them": PlayText(
+        ended(
+            logged_in("""
+        SYSTEM counts(0 0 0), menu
+        EVENT  m1 arrives
+        OWNER  22
+        SYSTEM no_saved
+        SYSTEM message_arrived, menu
+        OWNER  2
+        SYSTEM no_saved
+        """)
+        )
+    ),
 }

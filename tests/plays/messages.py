@@ -54,6 +54,12 @@ def states(**expected: str) -> Callable[[Play], None]:
     return check
 
 
+def deleted_unheard(play: Play) -> None:
+    """The message is deleted, and nobody fetched its audio."""
+    states(m1="deleted")(play)
+    assert not [request for request in play.application.asked if request.startswith("audio")]
+
+
 PLAYS = {
     "heard to the end is read": PlayText(
         logged_in("""
@@ -333,6 +339,18 @@ PLAYS = {
         ),
         prepare=one,
         check=states(m1="saved", m2="saved"),
+    ),
+    "who knows what he wants waits for no store": PlayText(
+        ended(
+            logged_in("""
+        SYSTEM counts(1 0 0), menu
+        OWNER  13
+        SYSTEM deleted_now
+        SYSTEM end_of_messages
+        """)
+        ),
+        prepare=one,
+        check=deleted_unheard,
     ),
     "no digit at all": PlayText(
         logged_in("""

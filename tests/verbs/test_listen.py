@@ -23,7 +23,7 @@ def test_a_key_typed_ahead_ends_it_before_it_is_heard() -> None:
 
 def test_the_end_of_another_sound_is_not_its_end() -> None:
     call, _, _ = scripted_call(WRITER, on_play={1: (PlaybackDone(7), Digit("2"))})
-    assert not MESSAGE.run(call).to_the_end
+    assert MESSAGE.run(call).key
 
 
 def test_hanging_up_in_a_pause_ends_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from voice.call import CLOSING, LOGGING_IN, RETRIEVING, RINGING, Call
+from voice.call import CLOSING, LOGGING_IN, RETRIEVING, RINGING, Call, Served
 from voice.errors import CallEnded, KeeperAway
 from voice.flows.change_pin import change_pin
 from voice.flows.delete_saved import delete_saved
@@ -48,6 +48,7 @@ def _visits(talk: Talk, extension: str, own_phone: bool) -> str:
             talk.call.enter(LOGGING_IN)
             opened = log_in(talk, extension, own_phone)
             talk.speak(opened.language)
+            talk.call.served = Served(opened.mailbox_id, opened.extension, opened.timezone)
             talk.call.enter(RETRIEVING)
             if main_menu(Visit(talk, opened)) is Do.END:
                 talk.tell("goodbye")

@@ -12,6 +12,8 @@ from voice.verbs.listen import STEP_MS
 
 KEYS = {key.key: key.does for key in MESSAGE}
 CONTROLS = {key.does: key.key for key in MESSAGE}
+# Keys that move within it, or none: for any other that was typed ahead nobody waits until a store has sent the audio.
+NEED_AUDIO = ("", CONTROLS[Do.BACK], CONTROLS[Do.AHEAD], CONTROLS[Do.PAUSE], CONTROLS[Do.AGAIN])
 WHY_NOT = {Sound.AWAY: "message_away", Sound.GONE: "message_gone"}
 BYTES_A_MS = 8
 OF_A_DELETED_ONE = tuple(
@@ -55,6 +57,8 @@ class OneMessage:
 
     def _listen(self, from_end: bool = False) -> Do:
         """Play it; what is to be done then. Where it cannot be played, it can still be deleted."""
+        if self._talk.call.typed_ahead() not in NEED_AUDIO:
+            return self._choose()
         try:
             audio = self._visit.requests.audio(self._visit.mailbox_id, self._facts.id)
         except KeeperAway:

@@ -44,7 +44,12 @@ class Visit:
         return [*said, "nearly_full"] if self.opened.nearly_full else said
 
     def arrivals(self) -> list[str]:
-        """What to say of messages that have arrived since the last time; nothing where none has, or nobody knows."""
+        """What to say of messages that have arrived since the last time; nothing where none has, or nobody knows.
+
+        A key typed ahead would cut it off: then it is said the next time.
+        """
+        if self.talk.call.typed_ahead():
+            return []
         try:
             arrival = self.requests.arrived(self.mailbox_id, self._marker)
         except KeeperAway:

@@ -178,10 +178,6 @@ class MediaStream(RTPClient):
         """Send silence; played_samples stays."""
         self._sender.playback = None
 
-    def resume_playback(self) -> None:
-        """Go on with what was stopped, where it stood; harmless where nothing was, or where it was at its end."""
-        self._sender.playback = self._playback
-
     @property
     def played_samples(self) -> int:
         """How far into its payload the playback is, or was when it ended or was stopped."""

@@ -19,10 +19,6 @@ class Listened:
 
     key: str = ""
 
-    @property
-    def to_the_end(self) -> bool:
-        return not self.key
-
 
 @dataclass(frozen=True)
 class Listen:
