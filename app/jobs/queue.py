@@ -1,6 +1,8 @@
 """The only module that enqueues. RQ is a messenger: what is owed stands in the outbox, so a lost job costs seconds.
 
-Queues: `upload.HOST` (where that host's spool is), `voice.HOST`, `email`, `webhook`. Jobs are dotted names
+Queues: `upload.HOST` (where that host's spool is), `voice.HOST`, `email`, `webhook`; and beside each of the deliveries'
+one for what is tried again, such as `email.again`, which is served when the first is empty: the backlog of an outage
+does not hold up new messages. Jobs are dotted names
 with JSON arguments.
 """
 
@@ -76,60 +78,67 @@ _outage = _Outage()
 
 @dataclass(frozen=True)
 class Due:
-    """What a queue must know of a delivery that may start. fencing: its number before this attempt."""
+    """What a queue must know of a delivery that may start. fencing, attempts: before this attempt."""
 
     id: str
     kind: str
     target: str
     fencing: int
+    attempts: int
     message_id: str | None
 
     @classmethod
     def of(cls, row: Delivery) -> Due:
         """The facts of a row."""
-        return cls(row.id, row.kind, row.target, row.fencing, row.message_id)
+        return cls(row.id, row.kind, row.target, row.fencing, row.attempts, row.message_id)
 
     @property
     def queue(self) -> str:
         """Uploads run on the host of the spool, the rest anywhere."""
-        return f"upload.{self.target}" if self.kind == "upload" else self.kind
+        name = f"upload.{self.target}" if self.kind == "upload" else self.kind
+        return again(name) if self.attempts else name
+
+
+def again(name: str) -> str:
+    """The queue beside this one for what is tried again."""
+    return f"{name}.again"
 
 
 def queues_of_host(settings: Settings) -> list[Crew]:
     """What serves the queues of a host: a queue of its own for each kind, so that none waits for another's server."""
     host = settings.host_name
     return [
-        Crew("upload", f"upload.{host}", 1),
-        Crew("email", "email", settings.delivery.email_workers),
-        Crew("webhook", "webhook", settings.delivery.webhook_workers),
-        Crew("voice", f"voice.{host}", 1, forks=True),
+        Crew("upload", (f"upload.{host}", again(f"upload.{host}")), 1),
+        Crew("email", ("email", again("email")), settings.delivery.email_workers),
+        Crew("webhook", ("webhook", again("webhook")), settings.delivery.webhook_workers),
+        Crew("voice", (f"voice.{host}",), 1, forks=True),
     ]
 
 
 @dataclass(frozen=True)
 class Crew:
-    """The worker processes of a queue. forks: each job in a process of its own; else in the worker's, much sooner."""
+    """Worker processes that serve queues, the first before the second.
+
+    forks: each job gets a process of its own; else it is done in the worker's, much sooner.
+    """
 
     name: str
-    queue: str
+    queues: tuple[str, ...]
     workers: int
     forks: bool = False
 
 
-def enqueue_deliveries(deliveries: Iterable[Due], *, first: bool = True) -> int:
-    """Put deliveries into their queues, each once however often it is asked; how many, until Redis was away.
-
-    first: before what waits already, as a new message goes before the backlog of an outage.
-    """
+def enqueue_deliveries(deliveries: Iterable[Due]) -> int:
+    """Put deliveries into their queues, each once however often it is asked; how many, until Redis was away."""
     done = 0
     for due in deliveries:
-        if not _enqueue_delivery(due, first):
+        if not _enqueue_delivery(due):
             break
         done += 1
     return done
 
 
-def _enqueue_delivery(due: Due, first: bool) -> bool:
+def _enqueue_delivery(due: Due) -> bool:
     if _outage.pausing():
         return False
     # The id of the attempt: a retry is another job, a second call for the same attempt is not.
@@ -145,7 +154,6 @@ def _enqueue_delivery(due: Due, first: bool) -> bool:
             result_ttl=0,
             failure_ttl=FAILURE_SECONDS,
             description=f"{due.kind} of message {due.message_id}",
-            at_front=first,
         )
     except redis.RedisError as error:
         _outage.began(error)

@@ -72,14 +72,9 @@ def relay_once() -> int:
         log.warning("delivery=%s its worker ended in the middle of it; it starts again", delivery_id)
     queued = 0
     while rows := outbox.due(BATCH):
-        # New messages go before the backlog of an outage, which is what waits for another attempt.
-        fresh, again = (
-            [queue.Due.of(row) for row in rows if row.attempts == 0],
-            [queue.Due.of(row) for row in rows if row.attempts],
-        )
+        waiting = [queue.Due.of(row) for row in rows]
         db.session.rollback()
-        ids = [due.id for due in fresh[: queue.enqueue_deliveries(fresh)]]
-        ids += [due.id for due in again[: queue.enqueue_deliveries(again, first=False)]]
+        ids = [due.id for due in waiting[: queue.enqueue_deliveries(waiting)]]
         outbox.mark_queued(ids)
         queued += len(ids)
         if len(ids) < BATCH:

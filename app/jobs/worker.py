@@ -156,9 +156,9 @@ def _work(settings: Settings, crew: queue.Crew, parent: int) -> None:
 
 
 def _serve(connection: redis.Redis, crew: queue.Crew) -> bool:
-    """Serve a queue until told to end (True); False or a RedisError where RQ's loop ended by itself."""
+    """Serve queues until told to end (True); False or a RedisError where RQ's loop ended by itself."""
     worker = (QueueWorker if crew.forks else DeliveryWorker)(
-        [Queue(crew.queue, connection=connection, serializer=JSONSerializer)],
+        [Queue(name, connection=connection, serializer=JSONSerializer) for name in crew.queues],
         connection=connection,
         serializer=JSONSerializer,
         worker_ttl=WORKER_TTL_SECONDS,

@@ -33,11 +33,18 @@ def tune(app: Flask, **delivery: Any) -> None:
     app.extensions["settings"] = replace(settings, delivery=replace(settings.delivery, **delivery))
 
 
-def owe(app: Flask, *, pending: Sequence[str] = ("upload",), content: bytes = CONTENT, host: str = "") -> str:
+def owe(
+    app: Flask,
+    *,
+    pending: Sequence[str] = ("upload",),
+    content: bytes = CONTENT,
+    host: str = "",
+    extension: str = "1001",
+) -> str:
     """A message whose recording is in the spool and whose deliveries of these kinds are pending; its id."""
     settings = settings_of(app)
     with app.app_context():
-        box = Mailbox(extension="1001", pin_hash="-")
+        box = Mailbox(extension=extension, pin_hash="-")
         db.session.add(box)
         db.session.flush()
         message = Message(

@@ -184,14 +184,14 @@ def test_a_worker_killed_in_the_middle_of_an_upload(app, server, start):
 
 def test_a_worker_process_that_dies_is_started_again(app, server, start):
     server.start()
-    worker = start("worker")
-    until(lambda: len(worker.children()) == 2, START_SECONDS, "both workers run")
+    worker, each = start("worker"), worker_processes(app)
+    until(lambda: len(worker.children()) == each, START_SECONDS, "all workers run")
     for pid in worker.children():
         os.kill(pid, signal.SIGKILL)
     message_id = owe(app)
     assert enqueue(app, message_id)
     wait_uploaded(app, message_id)
-    assert worker.log.read_text().count("it starts again") == 2
+    assert worker.log.read_text().count("it starts again") == each
 
 
 @pytest.mark.parametrize("redis_there", [True, False])
@@ -224,8 +224,8 @@ def test_a_stop_does_not_wait_for_a_job_that_hangs(app, server, start):
 
 def test_the_workers_do_not_outlive_a_killed_parent(app, server, start):
     server.start()
-    worker = start("worker")
-    until(lambda: len(worker.children()) == 2, START_SECONDS, "both workers run")
+    worker, each = start("worker"), worker_processes(app)
+    until(lambda: len(worker.children()) == each, START_SECONDS, "all workers run")
     children = worker.children()
     worker.popen.kill()
     worker.popen.wait(10)

@@ -176,7 +176,21 @@ def test_the_relay_gives_back_what_a_dead_worker_held(app, server, caplog):
     lapse(app, mine.delivery_id)
     assert run_relay(app) == 1
     assert f"delivery={mine.delivery_id} its worker ended" in caplog.text
-    assert waiting(server, upload_queue(app)) == [f"delivery-{mine.delivery_id}-1"]
+    assert waiting(server, queue.again(upload_queue(app))) == [f"delivery-{mine.delivery_id}-1"]
+
+
+def test_new_messages_go_before_a_backlog(app, server):
+    """One after the other within each: neither the last new one nor the last of the backlog goes first."""
+    old = [owe(app, extension=f"100{number}") for number in range(3)]
+    for message_id in old:
+        change(app, row(app, message_id).id, attempts=2)
+    assert run_relay(app) == 3
+    new = [owe(app, extension=f"200{number}") for number in range(3)]
+    assert all(enqueue(app, row(app, message_id).id) for message_id in new)
+    [crew] = [crew for crew in queue.queues_of_host(settings_of(app)) if crew.name == "upload"]
+    in_order = [job_id for name in crew.queues for job_id in waiting(server, name)]
+    deliveries = [row(app, message_id).id for message_id in new + old]
+    assert in_order == [f"delivery-{delivery_id}-0" for delivery_id in deliveries]
 
 
 def test_the_relay_empties_a_backlog_of_more_than_one_batch(app, server, monkeypatch):
