@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-# Names are compared byte by byte on MariaDB too, and hold any character.
+# MySQL and MariaDB compare as the others do, case and accents included, and keep every character, whatever the
+# database was made with.
 TEXT: dict[str, Any] = {
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",

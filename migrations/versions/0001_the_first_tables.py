@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from app.migration_steps import create_index, create_table
 from app.models.base import UTCDateTime
 
 revision = "0001"
@@ -15,19 +16,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# MySQL and MariaDB compare as the others do, case and accents included, and keep every character,
-# whatever the database was made with.
-TEXT = {
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
-    "mariadb_charset": "utf8mb4",
-    "mariadb_collate": "utf8mb4_bin",
-}
-
 
 def upgrade() -> None:
-
-    op.create_table(
+    create_table(
         "voicemail_audit",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("at", UTCDateTime(), nullable=False),
@@ -36,12 +27,10 @@ def upgrade() -> None:
         sa.Column("object_id", sa.String(length=64), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_voicemail_audit")),
-        **TEXT,
     )
-    with op.batch_alter_table("voicemail_audit", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_voicemail_audit_at"), ["at"], unique=False)
+    create_index(op.f("ix_voicemail_audit_at"), "voicemail_audit", ["at"])
 
-    op.create_table(
+    create_table(
         "voicemail_box",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("extension", sa.String(length=20), nullable=False),
@@ -58,12 +47,10 @@ def upgrade() -> None:
         sa.Column("deleted_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_voicemail_box")),
         sa.UniqueConstraint("live_extension", name=op.f("uq_voicemail_box_live_extension")),
-        **TEXT,
     )
-    with op.batch_alter_table("voicemail_box", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_voicemail_box_extension"), ["extension"], unique=False)
+    create_index(op.f("ix_voicemail_box_extension"), "voicemail_box", ["extension"])
 
-    op.create_table(
+    create_table(
         "voicemail_call",
         sa.Column("sid", sa.String(length=34), nullable=False),
         sa.Column("parent_sid", sa.String(length=34), nullable=True),
@@ -75,9 +62,8 @@ def upgrade() -> None:
         sa.Column("answered_at", UTCDateTime(), nullable=True),
         sa.Column("ended_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("sid", name=op.f("pk_voicemail_call")),
-        **TEXT,
     )
-    op.create_table(
+    create_table(
         "voicemail_number",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("number", sa.String(length=64), nullable=False),
@@ -88,9 +74,8 @@ def upgrade() -> None:
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_voicemail_number")),
         sa.UniqueConstraint("number", name=op.f("uq_voicemail_number_number")),
-        **TEXT,
     )
-    op.create_table(
+    create_table(
         "voicemail_prompt",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -101,9 +86,8 @@ def upgrade() -> None:
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_voicemail_prompt")),
         sa.UniqueConstraint("name", "language", name=op.f("uq_voicemail_prompt_name")),
-        **TEXT,
     )
-    op.create_table(
+    create_table(
         "voicemail_user",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -115,9 +99,8 @@ def upgrade() -> None:
         sa.Column("last_login_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_voicemail_user")),
         sa.UniqueConstraint("name", name=op.f("uq_voicemail_user_name")),
-        **TEXT,
     )
-    op.create_table(
+    create_table(
         "voicemail_greeting",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("mailbox_id", sa.String(length=36), nullable=False),
@@ -132,9 +115,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_voicemail_greeting")),
         sa.UniqueConstraint("mailbox_id", "kind", name=op.f("uq_voicemail_greeting_mailbox_id")),
-        **TEXT,
     )
-    op.create_table(
+    create_table(
         "voicemail_message",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("mailbox_id", sa.String(length=36), nullable=False),
@@ -155,12 +137,10 @@ def upgrade() -> None:
         sa.Column("purged_at", UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(["mailbox_id"], ["voicemail_box.id"], name=op.f("fk_voicemail_message_mailbox_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_voicemail_message")),
-        **TEXT,
     )
-    with op.batch_alter_table("voicemail_message", schema=None) as batch_op:
-        batch_op.create_index("ix_voicemail_message_mailbox_received", ["mailbox_id", "received_at"], unique=False)
+    create_index("ix_voicemail_message_mailbox_received", "voicemail_message", ["mailbox_id", "received_at"])
 
-    op.create_table(
+    create_table(
         "voicemail_recording",
         sa.Column("sid", sa.String(length=34), nullable=False),
         sa.Column("call_sid", sa.String(length=34), nullable=False),
@@ -174,9 +154,8 @@ def upgrade() -> None:
         sa.Column("deleted_at", UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(["call_sid"], ["voicemail_call.sid"], name=op.f("fk_voicemail_recording_call_sid")),
         sa.PrimaryKeyConstraint("sid", name=op.f("pk_voicemail_recording")),
-        **TEXT,
     )
-    op.create_table(
+    create_table(
         "voicemail_subscription",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("mailbox_id", sa.String(length=36), nullable=False),
@@ -190,9 +169,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_voicemail_subscription")),
         sa.UniqueConstraint("dialog_key", name=op.f("uq_voicemail_subscription_dialog_key")),
-        **TEXT,
     )
-    op.create_table(
+    create_table(
         "voicemail_token",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -206,9 +184,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_voicemail_token")),
         sa.UniqueConstraint("name", name=op.f("uq_voicemail_token_name")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_voicemail_token_token_hash")),
-        **TEXT,
     )
-    op.create_table(
+    create_table(
         "voicemail_delivery",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("event_id", sa.String(length=36), nullable=False),
@@ -235,13 +212,11 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_voicemail_delivery")),
         sa.UniqueConstraint("idempotency_key", name=op.f("uq_voicemail_delivery_idempotency_key")),
-        **TEXT,
     )
-    with op.batch_alter_table("voicemail_delivery", schema=None) as batch_op:
-        batch_op.create_index("ix_voicemail_delivery_due", ["state", "next_try_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_voicemail_delivery_event_id"), ["event_id"], unique=False)
-        batch_op.create_index("ix_voicemail_delivery_mailbox_state", ["mailbox_id", "state"], unique=False)
-        batch_op.create_index(batch_op.f("ix_voicemail_delivery_message_id"), ["message_id"], unique=False)
+    create_index("ix_voicemail_delivery_due", "voicemail_delivery", ["state", "next_try_at"])
+    create_index(op.f("ix_voicemail_delivery_event_id"), "voicemail_delivery", ["event_id"])
+    create_index("ix_voicemail_delivery_mailbox_state", "voicemail_delivery", ["mailbox_id", "state"])
+    create_index(op.f("ix_voicemail_delivery_message_id"), "voicemail_delivery", ["message_id"])
 
 
 def downgrade() -> None:

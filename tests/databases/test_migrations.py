@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from app import create_app, migrate
+from app import create_app, migrate, migration_steps
 from app.config import PROJECT_ROOT, Settings
 from app.extensions import db
 from app.models import Alias, Base
@@ -110,6 +112,43 @@ def test_what_was_there_before_owners_called_stays(empty: Settings) -> None:
     alembic(empty, "downgrade", "0001")
     alembic(empty, "upgrade", "head")
     alembic(empty, "check")
+
+
+class Killed(BaseException):
+    """The process was killed."""
+
+
+def test_a_kill_between_two_changes_of_a_table_is_made_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MariaDB commits each change by itself. Each start is killed at its third change: one and two of it are new."""
+    changes: list[str] = []
+
+    def killed_at_the_third(name: str) -> Callable[..., object]:
+        real = getattr(migration_steps.op, name)
+
+        def change(*arguments: Any, **options: Any) -> object:
+            changes.append(name)
+            if len(changes) == 3:
+                raise Killed
+            return real(*arguments, **options)
+
+        return change
+
+    with fresh_database("mariadb") as url:
+        settings = make_settings(tmp_path, DATABASE_URL=url)
+        for name in ("create_table", "create_index", "add_column", "alter_column"):
+            monkeypatch.setattr(migration_steps.op, name, killed_at_the_third(name))
+        kills = 0
+        while True:
+            changes.clear()
+            try:
+                migrate.upgrade(settings)
+                break
+            except Killed:
+                kills += 1
+        assert kills > 20
+        monkeypatch.undo()
+        assert tables(settings) == set(Base.metadata.tables)
+        alembic(settings, "check")
 
 
 def test_two_that_start_at_once_do_it_once(empty: Settings) -> None:
