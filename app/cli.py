@@ -79,6 +79,9 @@ def add_user(name: str, role: str, password: str | None) -> None:
 @click.option("--max-duration", default="", help="Longest message, seconds.")
 @click.option("--silence-timeout", default="", help="Silence that ends a message, seconds.")
 @click.option("--min-speech", default="", help="Speech that a message needs, seconds.")
+@click.option("--new-days", default="", help="Days until new messages go to the trash; 0: never.")
+@click.option("--saved-days", default="", help="The same for saved messages.")
+@click.option("--trash-days", default="", help="Days that the trash keeps messages.")
 @told
 def add_mailbox(
     extension: str, pin: str, name: str, email: str, language: str | None, timezone: str, **options: Any

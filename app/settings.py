@@ -157,8 +157,26 @@ class PhoneSettings:
 
 @dataclass(frozen=True)
 class RetentionSettings:
-    trash_days: int = setting(30, "Days that a deleted message stays in the trash", minimum=0)
-    discarded_days: int = setting(7, "Days that a recording without speech is kept", minimum=0)
+    new_days: int = setting(
+        0,
+        "Days after which a message that nobody marked as read goes to the trash, unless the mailbox says otherwise; "
+        "0: never",
+        minimum=0,
+        maximum=36500,
+    )
+    saved_days: int = setting(
+        0,
+        "The same for saved messages, counted anew when one is marked or taken back; 0: never",
+        minimum=0,
+        maximum=36500,
+    )
+    trash_days: int = setting(
+        30,
+        "Days that a deleted message stays in the trash, unless the mailbox says otherwise; 0: it goes within the hour",
+        minimum=0,
+        maximum=36500,
+    )
+    discarded_days: int = setting(7, "Days that a recording without speech is kept", minimum=0, maximum=36500)
     trimmed_days: int = setting(
         7, "Days that what was cut off the end of a message is kept; 0: it is not kept", minimum=0
     )

@@ -17,7 +17,7 @@ from app.config import Settings
 from app.extensions import db
 from app.jobs import queue
 from app.jobs.logs import one_line
-from app.services import messages, outbox, purge
+from app.services import outbox, purge, retention
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +83,8 @@ def relay_once() -> int:
 
 
 def sweep() -> bool:
-    """What happens by the hour: old trash goes, uploads that were given up start again. True where trash is left."""
-    purged = messages.sweep_retention()
+    """What happens by the hour: what is too old goes, uploads that were given up start again. True: there is more."""
+    moved, purged = retention.to_trash(), purge.sweep_retention()
     for delivery_id in outbox.reopen_uploads():
         log.warning("delivery=%s is tried again: its recording is only in a spool", delivery_id)
-    return purged >= purge.BATCH
+    return max(moved, purged) >= purge.BATCH

@@ -74,6 +74,32 @@ def _now_mariadb(element: Any, compiler: Any, **kw: Any) -> str:
     return "UTC_TIMESTAMP(6)"
 
 
+class database_days_ago(FunctionElement[datetime]):  # noqa: N801 - it is called like an SQL function
+    """The database's own UTC time so many days ago; days: whole numbers, a value or an expression of columns."""
+
+    type = UTCDateTime()
+    inherit_cache = True
+
+
+@compiles(database_days_ago, "sqlite")
+def _days_ago_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    days = compiler.process(element.clauses, **kw)
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || ({days}) || ' days') || '000')"
+
+
+@compiles(database_days_ago, "postgresql")
+def _days_ago_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    days = compiler.process(element.clauses, **kw)
+    return f"(timezone('utc', clock_timestamp()) - make_interval(days => ({days})::int))"
+
+
+@compiles(database_days_ago, "mysql")
+@compiles(database_days_ago, "mariadb")
+def _days_ago_mariadb(element: Any, compiler: Any, **kw: Any) -> str:
+    days = compiler.process(element.clauses, **kw)
+    return f"(UTC_TIMESTAMP(6) - INTERVAL ({days}) DAY)"
+
+
 def new_id() -> str:
     """A random UUID as text, the id of every row that leaves the house."""
     return str(uuid.uuid4())

@@ -1,4 +1,4 @@
-"""What a mailbox does on the phone, and the numbers that lead to it, as people type them."""
+"""What a mailbox does on the phone, how long it keeps messages, and the numbers that lead to it, as they are typed."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class Options:
     """Options of a mailbox. Empty text and None are the settings of all mailboxes.
 
     aliases: numbers separated by spaces or commas. max_duration, max_seconds, silence_timeout, min_speech: seconds.
+    new_days, saved_days: days until the trash, 0 is for ever. trash_days: days in the trash, 0 is none.
     """
 
     aliases: str = ""
@@ -36,6 +37,9 @@ class Options:
     max_duration: str = ""
     silence_timeout: str = ""
     min_speech: str = ""
+    new_days: str = ""
+    saved_days: str = ""
+    trash_days: str = ""
 
     @classmethod
     def of(cls, box: Mailbox) -> Options:
@@ -58,6 +62,9 @@ _NUMBERS: dict[str, tuple[float, float, bool, str]] = {
     "max_duration": (1, 3600, False, "The longest message"),
     "silence_timeout": (0.5, 60, False, "The silence that ends a message"),
     "min_speech": (0, 60, False, "The speech that a message needs"),
+    "new_days": (0, 36_500, True, "The days that new messages stay"),
+    "saved_days": (0, 36_500, True, "The days that saved messages stay"),
+    "trash_days": (0, 36_500, True, "The days that the trash keeps messages"),
 }
 
 

@@ -21,7 +21,6 @@ from app.services import audit, events, fields, mailboxes, quota, trimmed
 from app.services.context import settings
 from app.services.deposit import SpoolFate, Take, arrival_of, known_ids, save_take
 from app.services.inbox import changed, tell_lamps, touch
-from app.services.purge import sweep_retention
 from app.services.spool import wav_of
 from app.storage import AudioSource, MissingObject, StoreError, open_store
 
@@ -39,7 +38,6 @@ __all__ = [
     "open_whole",
     "restore",
     "save_take",
-    "sweep_retention",
     "trash",
 ]
 
@@ -127,7 +125,7 @@ def mark(message_id: str, state: str, *, actor: str, mailbox_id: str | None = No
 
 
 def trash(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Message:
-    """Throw a message away; it stays in the trash for retention.trash_days. NotFound."""
+    """Throw a message away; it stays in the trash for its days (app/services/retention.py). NotFound."""
     with writing():
         message = get(message_id, mailbox_id=mailbox_id, locked=True)
         if message.deleted_at is None:

@@ -47,6 +47,9 @@ class MailboxDetailsForm(Form):
     max_duration = StringField("Longest message")
     silence_timeout = StringField("Silence that ends a message")
     min_speech = StringField("Speech that a message needs")
+    new_days = StringField("New messages")
+    saved_days = StringField("Saved messages")
+    trash_days = StringField("Trash")
 
     def __init__(self, *arguments: Any, **values: Any) -> None:
         super().__init__(*arguments, **values)
@@ -85,7 +88,7 @@ class NewMailboxForm(MailboxDetailsForm):
 
 def placeholders() -> dict[str, str]:
     """What empty fields stand for: the values of the settings."""
-    general, limits = settings(), settings().limits
+    general, limits, retention = settings(), settings().limits, settings().retention
     return {
         "operator": general.phone.operator or "none",
         "max_messages": f"{limits.max_messages or 'any number'}",
@@ -93,6 +96,9 @@ def placeholders() -> dict[str, str]:
         "max_duration": f"{general.max_duration:g}",
         "silence_timeout": f"{general.silence_timeout:g}",
         "min_speech": f"{general.min_speech:g}",
+        "new_days": f"{retention.new_days or 'for ever'}",
+        "saved_days": f"{retention.saved_days or 'for ever'}",
+        "trash_days": f"{retention.trash_days}",
     }
 
 

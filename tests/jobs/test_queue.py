@@ -266,7 +266,7 @@ def test_the_sweep_runs_at_the_start_and_then_by_the_hour(app, server, monkeypat
 
 def test_a_sweep_that_left_some_behind_goes_on_in_the_next_round(app, server, monkeypatch):
     purged = [purge.BATCH, purge.BATCH, 3, 0]
-    monkeypatch.setattr(relay.messages, "sweep_retention", lambda: purged.pop(0))
+    monkeypatch.setattr(relay.purge, "sweep_retention", lambda: purged.pop(0))
     rounds = Relay(app, threading.Event())
     for _ in range(5):
         rounds.round()

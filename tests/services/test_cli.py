@@ -73,12 +73,14 @@ def test_mailbox_add_and_list(app: Flask) -> None:
 def test_mailbox_add_takes_options(app: Flask) -> None:
     options = ["--alias", "2001", "--alias", "2002", "--operator", "100", "--announcement-only", "--trusts-own-phone"]
     options += ["--no-envelope", "--review", "--max-messages", "50", "--max-duration", "90"]
+    options += ["--new-days", "90", "--saved-days", "0", "--trash-days", "7"]
     result = run(app, "mailbox", "add", "1001", "--pin", "4711", *options)
     assert (result.exit_code, result.output) == (0, "Mailbox 1001 plays its greeting.\n")
     with app.app_context():
         assert Options.of(mailboxes.get("1001")) == Options(
-            "2001 2002", "100", True, True, False, True, max_messages="50", max_duration="90"
-        )
+            "2001 2002", "100", True, True, False, True, max_messages="50", max_duration="90",
+            new_days="90", saved_days="0", trash_days="7",
+        )  # fmt: skip
     said = refused(run(app, "mailbox", "add", "1002", "--pin", "4711", "--alias", "2001", "--max-seconds", "-1"))
     assert "The seconds of all messages: a whole number" in said
 

@@ -53,6 +53,9 @@ def test_what_is_typed_is_shown_again(box: Mailbox) -> None:
         max_duration="90",
         silence_timeout="2.5",
         min_speech="0",
+        new_days="30",
+        saved_days="0",
+        trash_days="36500",
     )
     mailboxes.update("1001", **DETAILS, options=options, actor="test")
     assert Options.of(mailboxes.get("1001")) == options
@@ -76,6 +79,10 @@ def test_what_is_typed_is_shown_again(box: Mailbox) -> None:
         ("silence_timeout", "0.1"),
         ("silence_timeout", "61"),
         ("min_speech", "\u0661"),
+        ("new_days", "-1"),
+        ("saved_days", "1.5"),
+        ("trash_days", "36501"),
+        ("trash_days", "never"),
         ("aliases", "2001, anna"),
         ("aliases", "1" * 21),
         ("aliases", " ".join(str(number) for number in range(21))),
