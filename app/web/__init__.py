@@ -26,6 +26,7 @@ from app.web import (
     settings,
     test_calls,
     tokens,
+    trash,
     users,
     words,
 )
@@ -34,6 +35,7 @@ BLUEPRINTS = (
     auth.blueprint,
     mailboxes.blueprint,
     messages.blueprint,
+    trash.blueprint,
     calls.blueprint,
     greetings.blueprint,
     test_calls.blueprint,

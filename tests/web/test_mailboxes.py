@@ -254,9 +254,12 @@ class TestOptions:
             "max_duration": "90",
             "silence_timeout": "2.5",
             "min_speech": "1",
+            "new_days": "30",
+            "saved_days": "0",
+            "trash_days": "7",
         }
     )
-    MEANT = Options("2001 2002", "100", True, True, False, True, "50", "3600", "90", "2.5", "1")
+    MEANT = Options("2001 2002", "100", True, True, False, True, "50", "3600", "90", "2.5", "1", "30", "0", "7")
 
     def options(self, app: Flask, extension: str = "1001") -> Options:
         with app.app_context():
