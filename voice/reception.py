@@ -12,7 +12,8 @@ from typing import Protocol
 from voice.call import Call, CallFacts
 from voice.errors import KeeperAway, VoiceError
 from voice.flows.check_messages import check_messages
-from voice.flows.leave_message import LOG_IN, Outcome, leave_message
+from voice.flows.leave_message import LOG_IN, leave_message
+from voice.flows.outcome import Outcome
 from voice.flows.talk import Desk
 from voice.mailbox import MailboxFacts
 from voice.router import OWN, normalise

@@ -13,7 +13,7 @@ from app.config import Settings
 from voice import menu_recordings, router
 from voice.call import Call
 from voice.errors import CallEnded
-from voice.flows.leave_message import Limits, Outcome
+from voice.flows.outcome import Limits, Outcome
 from voice.flows.talk import Desk
 from voice.keeper_client import KeeperClient
 from voice.live import LiveCalls

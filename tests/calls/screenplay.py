@@ -41,7 +41,7 @@ from tests.peers.speech import speech
 from voice.call import Call, CallFacts
 from voice.events import Digit, Ended, Event, LimitReached, PlaybackDone, SilenceReached, Spoke, ToneReached
 from voice.flows import conversation, talk
-from voice.flows.leave_message import Limits
+from voice.flows.outcome import Limits
 from voice.media.g711 import Law
 from voice.media.recorder import SpoolWriter
 from voice.prompts import BUILT_IN

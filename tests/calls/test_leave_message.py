@@ -11,7 +11,8 @@ from tests.calls.scripted import HANG_UP, POUND, Committed, files, scripted_call
 from voice import spool
 from voice.errors import CallEnded
 from voice.events import Digit, LimitReached, SilenceReached, ToneReached
-from voice.flows.leave_message import Limits, leave_message
+from voice.flows.leave_message import leave_message
+from voice.flows.outcome import Limits
 from voice.mailbox import MailboxFacts
 from voice.media import g711, wav
 from voice.media.g711 import Law

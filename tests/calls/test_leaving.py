@@ -16,7 +16,8 @@ from tests.plays.leaving import PLAYS, LeavingText
 from voice import spool
 from voice.call import Call
 from voice.errors import CallEnded
-from voice.flows.leave_message import Outcome, leave_message
+from voice.flows.leave_message import leave_message
+from voice.flows.outcome import Outcome
 from voice.flows.talk import Desk
 from voice.mailbox import MailboxFacts
 from voice.media.recorder import SpoolWriter

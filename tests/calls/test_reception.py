@@ -11,7 +11,8 @@ import pytest
 from voice import reception
 from voice.call import Call, CallFacts
 from voice.errors import KeeperAway
-from voice.flows.leave_message import LOG_IN, Limits, Outcome
+from voice.flows.leave_message import LOG_IN
+from voice.flows.outcome import Limits, Outcome
 from voice.flows.talk import Desk
 from voice.mailbox import MailboxFacts
 from voice.prompts import Prompts

@@ -16,7 +16,8 @@ from tests.calls.scripted import HANG_UP, POUND, Committed, scripted_call
 from tests.peers.instance import Instance
 from voice import spool, trimming
 from voice.events import Event, LimitReached, MediaTimeout, SilenceReached, ToneReached
-from voice.flows.leave_message import Limits, leave_message
+from voice.flows.leave_message import leave_message
+from voice.flows.outcome import Limits
 from voice.mailbox import MailboxFacts
 from voice.media import wav
 from voice.media.g711 import Law

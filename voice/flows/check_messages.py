@@ -9,17 +9,16 @@ from voice.call import CLOSING, LOGGING_IN, RETRIEVING, RINGING, Call, Served
 from voice.errors import CallEnded, KeeperAway
 from voice.flows.change_pin import change_pin
 from voice.flows.delete_saved import delete_saved
+from voice.flows.hand_over import hand_over
 from voice.flows.keys import MAIN, Do, without
-from voice.flows.leave_message import LAST_SOUND_SAMPLES, Outcome
 from voice.flows.log_in import log_in
-from voice.flows.operator import connect_operator
+from voice.flows.outcome import Outcome
 from voice.flows.play_messages import play_messages
 from voice.flows.record_greetings import record_greetings
 from voice.flows.talk import Desk, NobodyThere, Talk, WrongPins
 from voice.flows.visit import Visit
 from voice.mailbox import MailboxFacts
 from voice.owner import Messages
-from voice.verbs import Play
 
 
 def check_messages(call: Call, desk: Desk, mailbox: MailboxFacts | None = None, own_phone: bool = False) -> Outcome:
@@ -35,9 +34,7 @@ def check_messages(call: Call, desk: Desk, mailbox: MailboxFacts | None = None, 
     ended_by = _visits(talk, mailbox.extension if mailbox else "", own_phone)
     call.enter(CLOSING)
     with suppress(CallEnded):
-        # The BYE overtakes what a phone still holds in its jitter buffer: let the last sound be heard.
-        Play(call.law.silence(LAST_SOUND_SAMPLES)).run(call)
-        call.hangup()
+        talk.end()
     return Outcome(ended_by)
 
 
@@ -89,6 +86,6 @@ def _do(visit: Visit, does: Do) -> None:
         Do.DELETE_SAVED: lambda: delete_saved(visit),
         Do.CHANGE_PIN: lambda: change_pin(visit),
         Do.GREETINGS: lambda: record_greetings(visit),
-        Do.OPERATOR: lambda: connect_operator(visit),
+        Do.OPERATOR: lambda: hand_over(visit.talk, visit.opened.operator),
     }
     actions[does]()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from voice.call import Call
 from voice.errors import VoiceError
 from voice.flows.keys import Do, Menu
+from voice.media.wav import HEADER_SIZE
 from voice.prompts import Prompts
 from voice.speech import speech_of
 from voice.verbs import Gather, Gathered, Play, Say
@@ -14,6 +16,7 @@ from voice.verbs import Gather, Gathered, Play, Say
 MOST_KEYS = 64
 """Keys beyond the longest number are taken too: they must not answer the next question."""
 WRONG_KEYS = 10
+LAST_SOUND_SAMPLES = 2400
 ATTEMPTS = 3
 
 
@@ -47,6 +50,15 @@ class Conversation:
     def tone(self, name: str) -> None:
         """Play a tone to its end."""
         Play(self._prompts.tone(name, self.call.law)).run(self.call)
+
+    def replay(self, recording: Path) -> None:
+        """Play what was recorded in this call, whose law it is in; OSError."""
+        Say(recording.read_bytes()[HEADER_SIZE:]).run(self.call)
+
+    def end(self) -> None:
+        """Hang up, once the last sound has been heard: the BYE overtakes what a phone holds in its jitter buffer."""
+        Play(self.call.law.silence(LAST_SOUND_SAMPLES)).run(self.call)
+        self.call.hangup()
 
     def ask(self, *names: str, most: int = 1, finish_on: str = "") -> Gathered:
         """Ask for keys. NobodyThere where none comes."""

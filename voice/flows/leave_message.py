@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from voice.call import CLOSING, GREETING, RECORDING, Call
@@ -14,6 +13,7 @@ from voice.flows.conversation import Conversation
 from voice.flows.greet import Greeting, greeting_of
 from voice.flows.hand_over import hand_over
 from voice.flows.keys import CALLER, Do
+from voice.flows.outcome import Limits, Outcome
 from voice.flows.review import review
 from voice.mailbox import MailboxFacts
 from voice.prompts import Prompts
@@ -22,35 +22,10 @@ from voice.verbs import Play, Record, Recorded
 from voice.verbs.record import KEY, LIMIT, SILENCE
 
 log = logging.getLogger(__name__)
-LAST_SOUND_SAMPLES = 2400
 MayLogIn = Callable[[], bool] | None
 LOG_IN, TRANSFERRED, FULL, ANNOUNCEMENT_ONLY, SPOOL_ERROR = (
     "log in", "transferred", "mailbox full", "announcement only", "spool error",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When a recording ends by itself; seconds."""
-
-    silence_timeout: float
-    max_duration: float
-
-    def of(self, mailbox: MailboxFacts) -> Limits:
-        """Those of a mailbox, where it has its own."""
-        silence, longest = mailbox.silence_timeout, mailbox.max_duration
-        return Limits(
-            self.silence_timeout if silence is None else silence, self.max_duration if longest is None else longest
-        )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How it went, for the log line. message: the take's id where there is a message."""
-
-    ended_by: str
-    message: str = ""
-    recorded_seconds: float = 0.0
 
 
 def leave_message(
@@ -78,9 +53,7 @@ def leave_message(
     with suppress(CallEnded):
         if not left:
             _confirm(talk, outcome)
-        # The BYE overtakes what a phone still holds in its jitter buffer: let the last sound be heard.
-        Play(call.law.silence(LAST_SOUND_SAMPLES)).run(call)
-        call.hangup()
+        talk.end()
     return outcome
 
 

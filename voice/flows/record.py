@@ -12,7 +12,7 @@ from voice.flows.keys import RECORDING, Do
 from voice.flows.talk import ATTEMPTS, Talk
 from voice.flows.visit import Visit
 from voice.media.wav import HEADER_SIZE
-from voice.verbs import Play, Record, Say
+from voice.verbs import Record
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def _take(visit: Visit, path: Path) -> bool:
     """Record; True where something was said."""
     talk, opened = visit.talk, visit.opened
     path.unlink(missing_ok=True)
-    Play(talk.desk.prompts.tone("beep", talk.call.law)).run(talk.call)
+    talk.tone("beep")
     talk.call.forget_digits()
     limits, silence = talk.desk.limits, opened.silence_timeout
     take = Record(path, limits.silence_timeout if silence is None else silence, limits.max_duration).run(talk.call)
@@ -62,5 +62,4 @@ def _review(talk: Talk, path: Path) -> Do:
         does = talk.choose(RECORDING)
         if does is not Do.LISTEN:
             return does
-        # It is in the law of this call already.
-        Say(path.read_bytes()[HEADER_SIZE:]).run(talk.call)
+        talk.replay(path)

@@ -9,9 +9,8 @@ from voice.call import RECORDING, REVIEWING
 from voice.errors import SpoolError
 from voice.flows.conversation import Conversation, NobodyThere
 from voice.flows.keys import REVIEW, Do, Menu
-from voice.media.wav import HEADER_SIZE
 from voice.takes import Take
-from voice.verbs import Record, Say
+from voice.verbs import Record
 
 log = logging.getLogger(__name__)
 MOST_CHOICES = 50
@@ -42,8 +41,7 @@ def _menu(take: Take) -> Menu:
 def _do(talk: Conversation, take: Take, record: Record, does: Do) -> None:
     try:
         if does is Do.LISTEN:
-            # It is in the law of this call already.
-            Say(take.path.read_bytes()[HEADER_SIZE:]).run(talk.call)
+            talk.replay(take.path)
         elif does is Do.RECORD_AGAIN:
             _record_again(talk, take, record)
         elif does is Do.URGENT:

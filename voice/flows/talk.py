@@ -11,7 +11,7 @@ from pathlib import Path
 from voice.call import Call
 from voice.errors import VoiceError
 from voice.flows.conversation import ATTEMPTS, Conversation, NobodyThere
-from voice.flows.leave_message import Limits
+from voice.flows.outcome import Limits
 from voice.owner import OwnerRequests
 from voice.prompts import Prompts, payload_path
 from voice.slow_sources import SlowSources
