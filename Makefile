@@ -4,6 +4,8 @@
 #   TESTS=tests/sip          what `make test` runs
 #   MINUTES=10               how long `make fuzz` runs
 #   SOAK_SECONDS=600         how long `make soak` calls
+#   CHAOS_MINUTES=30         how long `make chaos` breaks things
+#   CHAOS_SEED=1             what breaks when; another each time where it is not given
 #   RECORDINGS=recordings    where `make recordings` puts them
 
 .DEFAULT_GOAL := help
@@ -14,6 +16,8 @@ TESTS ?= tests
 PYTEST_OPTIONS ?=
 MINUTES ?= 10
 SOAK_SECONDS ?= 3600
+CHAOS_MINUTES ?= 30
+CHAOS_SEED ?=
 RECORDINGS ?= recordings
 
 # The first Python that is new enough; what is in .venv comes first, so a second start asks for nothing.
@@ -26,7 +30,7 @@ done; \
 [ -n "$$python" ] || { echo "Python 3.11 or newer is needed, and none was found. Name one: make $@ PYTHON=/path/to/python3.11" >&2; exit 1; }
 endef
 
-.PHONY: help run venv venv-dev packages test check lint types rules fuzz bench soak recordings clean
+.PHONY: help run venv venv-dev packages test check lint types rules fuzz bench soak chaos recordings clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -65,6 +69,9 @@ bench: venv-dev ## Run the benchmarks, tables and ratios
 
 soak: venv-dev ## Calls of every kind for SOAK_SECONDS (an hour); memory, threads, sockets and files must stay flat
 	@$(BIN)/python -m bench.soak --seconds $(SOAK_SECONDS)
+
+chaos: packages venv-dev ## Break everything while calls come in, for CHAOS_MINUTES (30); nothing may be lost
+	@$(BIN)/python -m tests.faults.chaos --minutes $(CHAOS_MINUTES) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 
 recordings: packages venv-dev ## Record what an owner hears in a call to *97, a WAV a language, into RECORDINGS (recordings/)
 	@VOICEMAIL_RECORDINGS="$(abspath $(RECORDINGS))" $(BIN)/python -m pytest -q -k conversation tests/peers/test_owner_calls.py

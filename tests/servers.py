@@ -69,7 +69,7 @@ def server_url(kind: str) -> str:
     if named := os.environ.get(VARIABLES[kind]):
         return named
     for url in LOCAL[kind]:
-        if _answers(url):
+        if answers(url):
             return url
     try:
         return {"postgresql": _private_postgresql, "mariadb": _private_mariadb}[kind]()
@@ -82,7 +82,8 @@ def _engine(url: str) -> sa.Engine:
     return sa.create_engine(url_of(settings), isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a database server takes connections."""
     engine = _engine(url)
     try:
         with engine.connect():
@@ -94,11 +95,19 @@ def _answers(url: str) -> bool:
 
 
 def _private_postgresql() -> str:
+    folder, port = _folder(), free_port()
+    _serve([*postgresql_command(folder, port), "-c", "fsync=off"], folder)
+    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    until(lambda: answers(url), 30, "PostgreSQL to answer")
+    return url
+
+
+def postgresql_command(folder: Path, port: int) -> list[str]:
+    """The command that serves a new, empty cluster in this folder; OSError where PostgreSQL is not installed."""
     folders = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
     initdb = shutil.which("initdb", path=os.pathsep.join([*folders[::-1], os.environ.get("PATH", "")]))
     if initdb is None:
         raise OSError("initdb is not installed")
-    folder, port = _folder(), free_port()
     # PostgreSQL refuses to run as root.
     user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
     if user:
@@ -107,11 +116,7 @@ def _private_postgresql() -> str:
     command = [*user, initdb, "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
     subprocess.run(command, check=True, capture_output=True)
     server = Path(initdb).with_name("postgres")
-    options = ["-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder), "-c", "fsync=off"]
-    _serve([*user, str(server), *options], folder)
-    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    until(lambda: _answers(url), 30, "PostgreSQL to answer")
-    return url
+    return [*user, str(server), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)]
 
 
 def _private_mariadb() -> str:
@@ -126,7 +131,7 @@ def _private_mariadb() -> str:
     options = ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={folder / 'socket'}", *user]
     _serve([server, "--no-defaults", data, *options], folder)
     url = f"mysql://root@127.0.0.1:{port}/mysql"
-    until(lambda: _answers(url), 30, "MariaDB to answer")
+    until(lambda: answers(url), 30, "MariaDB to answer")
     return url
 
 

@@ -13,7 +13,7 @@ from tests.support import missing
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-PUBLIC = ("run", "test", "check", "bench", "soak", "clean", "help")
+PUBLIC = ("run", "test", "check", "bench", "soak", "chaos", "clean", "help")
 
 
 def targets() -> set[str]:
