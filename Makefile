@@ -46,6 +46,7 @@ venv-dev:
 
 packages:
 	@sh .ci/packages
+	@sh .ci/node-packages
 
 test: packages venv-dev ## Run every test (installs Debian packages for it where it may)
 	@$(BIN)/python -m tests $(PYTEST_OPTIONS) $(TESTS)
@@ -78,5 +79,5 @@ recordings: packages venv-dev ## Record what an owner hears in a call to *97, a 
 	@ls -l "$(abspath $(RECORDINGS))"
 
 clean: ## Remove .venv and caches; the instance folder stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -not -path './instance/*' -type d -prune -exec rm -rf {} +

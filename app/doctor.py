@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import secrets
 import shutil
 import smtplib
 import ssl
 import stat
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,8 +25,8 @@ from app.launch.checks import describe, open_engine, reason_of, uses_embedded_va
 from app.migrate import is_current
 from app.models.base import database_now
 from app.services.prompts import catalogue
+from app.services.store_test import try_store
 from app.settings_schema import schema_of
-from app.storage import StoreError, open_store
 
 ANSWER_SECONDS = 3.0
 NAMED = 10
@@ -110,23 +107,11 @@ def messenger(settings: Settings) -> str:
 
 
 def storage(settings: Settings) -> str:
-    """The store keeps a file, gives it back and removes it."""
-    content = secrets.token_bytes(1000)
-    key = f"doctor/{secrets.token_hex(8)}"
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(content)
-        file.flush()
-        digest = hashlib.sha256(content).hexdigest()
-        try:
-            store = open_store(settings)
-            store.put(key, Path(file.name), sha256=digest, metadata={})
-            returned = b"".join(store.open(key).blocks())
-            store.delete(key)
-        except (StoreError, OSError) as error:
-            raise Wrong(f"{settings.storage.type}: {error}", "Check [voicemail.storage] and its rights") from None
-    if returned != content:
-        raise Wrong(f"{settings.storage.type} returns other bytes than it was given", "Check the store itself")
-    return f"{settings.storage.type}: written, read and deleted"
+    """The store keeps a file, gives a part of it back and removes it."""
+    report = try_store(settings)
+    if not report.works:
+        raise Wrong(report.sentence, report.advice)
+    return report.sentence
 
 
 def smtp(settings: Settings) -> str:

@@ -50,12 +50,29 @@ class StorageSettings:
         env="VOICEMAIL__STORAGE_TYPE",
     )
     folder: Path = setting(Path("recordings"), "Folder of the local store")
-    bucket: str = setting("", "Bucket or container")
-    region: str = setting("", "Region of the bucket")
-    endpoint: str = setting("", "Endpoint of an S3-compatible store")
-    access_key: str = setting("", "Access key, or Azure account", secret=True)
-    secret_key: str = setting("", "Secret key", secret=True)
-    credentials_file: str = setting("", "Service-account file of GCS")
+    bucket: str = setting("", "Bucket of S3 or GCS, container of Azure")
+    region: str = setting("", "Region of an S3 bucket; empty: the environment's, else us-east-1")
+    endpoint: str = setting("", "Address of the store, where it is not AWS, Azure or Google itself")
+    access_key: str = setting(
+        "", "Access key of S3; empty: the environment's own chain. Azure: name of the account", secret=True
+    )
+    secret_key: str = setting("", "Secret key of S3. Azure: key of the account, or a SAS token", secret=True)
+    connection_string: str = setting("", "Azure: in place of account, key and endpoint", secret=True)
+    credentials_file: str = setting("", "Service-account file of GCS; empty: Google's default chain")
+    prefix: str = setting("", "Stands before each key, e.g. voicemail/, so that others may use the bucket too")
+    addressing: str = setting(
+        "auto",
+        "S3: bucket in the path or in the host name (virtual); auto: virtual at AWS, OSS and COS, else path",
+        choices=("auto", "path", "virtual"),
+    )
+    storage_class: str = setting("", "S3: storage class of new objects, e.g. STANDARD_IA; empty: the bucket's")
+    encryption: str = setting(
+        "", "S3: encryption asked for, AES256 or aws:kms; empty: the bucket's", choices=("", "AES256", "aws:kms")
+    )
+    kms_key: str = setting("", "S3: key of aws:kms; empty: the account's own")
+    cache_bytes: int = setting(
+        1_000_000_000, "Recordings of a remote store that each host keeps at hand, bytes; 0: none", minimum=0
+    )
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from app.extensions import db
 from app.models import Message
 from app.services.outbox import DONE, SKIPPED, Claim, Outcome
 from app.services.spool import remove_spool
-from app.storage import Store, StoreError, WrongContent, message_key, open_store
+from app.storage import Store, StoreError, WrongContent, cache, message_key, open_store
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +102,8 @@ def _say_stored(facts: _Facts) -> None:
 def _clean_up(facts: _Facts, settings: Settings, counted: bool) -> None:
     """Remove the spool files of an upload that counted, and the object of one that came after a purge."""
     if counted:
+        # Who listens soon after finds it here; the spool file is all that there is to take.
+        cache.keep(settings, facts.key, settings.spool_dir / f"{facts.id}.wav")
         remove_spool(settings, facts.id)
         return
     message = db.session.get(Message, facts.id, populate_existing=True)
@@ -109,6 +111,7 @@ def _clean_up(facts: _Facts, settings: Settings, counted: bool) -> None:
     db.session.rollback()
     if gone:
         open_store(settings).delete(facts.key)
+        cache.forget(settings, facts.key)
 
 
 def _facts_of(message: Message) -> _Facts:

@@ -22,7 +22,7 @@ from app.services.context import settings
 from app.services.deposit import SpoolFate, Take, arrival_of, known_ids, save_take
 from app.services.inbox import changed, tell_lamps, touch
 from app.services.spool import wav_of
-from app.storage import AudioSource, MissingObject, StoreError, open_store
+from app.storage import AudioSource, MissingObject, StoreError, cache
 
 __all__ = [
     "SpoolFate",
@@ -174,8 +174,8 @@ def open_audio(message: Message) -> AudioSource:
     for attempt in range(2):
         try:
             if message.storage_key is not None:
-                source = open_store(settings()).open(message.storage_key)
-                return AudioSource(source.size, message.sha256, source.reader)
+                key = message.storage_key
+                return cache.open_audio(settings(), key, size=message.size, sha256=message.sha256)
             if message.spool_host != settings().host_name:
                 raise Unavailable(AWAY)
             return AudioSource.of_file(wav_of(settings(), message.id), message.sha256)

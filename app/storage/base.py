@@ -12,7 +12,14 @@ BLOCK_BYTES = 64 * 1024
 
 
 class StoreError(Exception):
-    """The store did not do what it was asked; trying again may help."""
+    """The store did not do what it was asked; trying again may help.
+
+    str() is one sentence without a full stop and without a secret. advice: what a person can do, may be empty.
+    """
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
 
 
 class MissingObject(StoreError):
@@ -58,14 +65,24 @@ class Store(Protocol):
         metadata: enough to make the object's row again.
         """
 
-    def open(self, key: str) -> AudioSource:
-        """The object's audio; MissingObject where there is none."""
+    def open(self, key: str, size: int | None = None) -> AudioSource:
+        """The object's audio; MissingObject where there is none.
+
+        size: its bytes, where the caller knows them. A remote store is then asked nothing before the first block is
+        wanted, and it is the reading that raises MissingObject.
+        """
 
     def stat(self, key: str) -> ObjectFacts | None:
         """Size, hash and metadata of an object; None where there is none."""
 
     def delete(self, key: str) -> None:
         """Remove an object and what is known of it; nothing happens where there is none."""
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """The keys that begin with a text, in no order; asked for as they are consumed."""
+
+    def presigned_url(self, key: str, seconds: int) -> str | None:
+        """An address from which anybody may get the object for so long; None where the store has none to give."""
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,8 @@ class LocalStore:
         if target.stat().st_size != size:
             raise StoreError("the stored object has another size than the file")
 
-    def open(self, key: str) -> AudioSource:
-        """See Store.open."""
+    def open(self, key: str, size: int | None = None) -> AudioSource:
+        """See Store.open. The size is read from the disk, which costs nothing."""
         path = self._objects / checked(key)
         facts = self.stat(key)
         return AudioSource.of_file(path, facts.sha256 if facts else None)
@@ -83,6 +83,21 @@ class LocalStore:
                 continue
             except OSError as error:
                 raise StoreError(f"the object cannot be removed: {error.strerror}") from error
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """See Store.list."""
+        # Down to the last whole folder of the prefix; a prefix that leads elsewhere has no keys.
+        folder = prefix.rpartition("/")[0]
+        root = self._objects / checked(folder) if folder else self._objects
+        for path in root.rglob("*"):
+            key = path.relative_to(self._objects).as_posix()
+            if key.startswith(prefix) and path.is_file():
+                yield key
+
+    def presigned_url(self, key: str, seconds: int) -> str | None:
+        """None: files have no address."""
+        checked(key)
+        return None
 
     @contextmanager
     def _part(self, blocks: Iterable[bytes], sha256: str | None = None) -> Iterator[Path]:

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.config import Settings
 from app.errors import Unavailable
-from app.services import workers
+from app.services import store_test, workers
 from app.settings_schema import Key, schema_of
 from app.web import htmx
 from app.web.access import admin_required
@@ -40,12 +40,23 @@ class Row:
 @admin_required
 def index() -> AnyResponse:
     """All settings by section."""
+    return _page(None)
+
+
+@blueprint.post("/settings/test-storage")
+@admin_required
+def test_storage() -> AnyResponse:
+    """Write, read and delete an object of the store; the page then says which step failed and what to do."""
+    report = store_test.try_store(current_app.extensions["settings"])
+    if htmx.wanted():
+        return htmx.answer(render_template("_storage_test.html", report=report))
+    return _page(report)
+
+
+def _page(report: store_test.Report | None) -> AnyResponse:
     settings: Settings = current_app.extensions["settings"]
-    return htmx.answer(
-        render_template(
-            "settings.html", settings=settings, sections=sections(settings), registrations=registrations(settings)
-        )
-    )
+    context = {"sections": sections(settings), "registrations": registrations(settings), "report": report}
+    return htmx.answer(render_template("settings.html", settings=settings, **context))
 
 
 def registrations(settings: Settings) -> list[dict[str, Any]] | None:

@@ -217,6 +217,7 @@ def test_secrets_are_marked() -> None:
         "smtp.password",
         "storage.access_key",
         "storage.secret_key",
+        "storage.connection_string",
         "web.admin_password",
         "webhook.headers",
     }

@@ -14,7 +14,7 @@ from tests.house.rules import imports, sources
 
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = re.compile(
-    r"^(?P<name>[A-Za-z0-9._-]+)(\[[a-z,]+\])?==(?P<version>[0-9][\w.]*)(; [^#]+?)?(?P<reason>\s+# \S.*)?$"
+    r"^(?P<name>[A-Za-z0-9._-]+)(\[[a-z0-9,]+\])?==(?P<version>[0-9][\w.]*)(; [^#]+?)?(?P<reason>\s+# \S.*)?$"
 )
 OWN = {"app", "voice", "wsgi"}
 

@@ -1,13 +1,18 @@
-"""What every store must do. A new store joins by a parameter of the fixture `store`."""
+"""What every store must do, asked of each against a real server. A new store joins by a parameter of `store`."""
 
 import hashlib
 import json
+import threading
+import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.storage import MissingObject, Store, StoreError, WrongContent
+from app.config import Settings
+from app.storage import MissingObject, Store, StoreError, WrongContent, open_store
 from app.storage.local import LocalStore
+from tests.storage.servers import REMOTE, Servers
 
 KEY = "messages/0b6c1f52-7d0e-4c6e-9a55-0a4b8ad3a111/5c1e2b7a-0f52-4a2b-8d59-7e1f8a9b2222.wav"
 FACTS = {"id": "5c1e2b7a", "caller_name": "Zoë 王 🎙", "duration": "2.500"}
@@ -17,9 +22,12 @@ HOSTILE = (
 )  # fmt: skip
 
 
-@pytest.fixture(params=["local"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return {"local": lambda: LocalStore(tmp_path / "recordings")}[request.param]()
+@pytest.fixture(params=["local", *REMOTE])
+def store(request: pytest.FixtureRequest, tmp_path: Path, servers: Servers) -> Store:
+    """An empty store: a folder, or a prefix of its own in a bucket."""
+    if request.param == "local":
+        return LocalStore(tmp_path / "recordings")
+    return open_store(Settings(storage=replace(servers(request.param), prefix=f"test/{uuid.uuid4().hex}/")))
 
 
 def written(path: Path, content: bytes) -> tuple[Path, str]:
@@ -138,17 +146,75 @@ def test_an_object_deleted_between_open_and_reading_is_missing(store, audio):
         source.blocks()
 
 
+def test_a_size_that_is_known_is_not_asked_for(store, audio):
+    path, digest = audio
+    store.put(KEY, path, sha256=digest, metadata={})
+    source = store.open(KEY, 256_000)
+    assert source.size == 256_000
+    assert b"".join(source.blocks(100_000, 200_000)) == path.read_bytes()[100_000:200_000]
+
+
+def test_the_reading_of_what_is_not_there_says_so(store):
+    with pytest.raises(MissingObject):
+        store.open(KEY, 256_000).blocks()
+
+
+def test_objects_are_listed_by_the_start_of_their_keys(store, audio):
+    path, digest = audio
+    keys = {"messages/a/1.wav", "messages/a/2.wav", "messages/b/1.wav", "greetings/a.wav", "messages-old/x.wav"}
+    assert set(store.list()) == set()
+    for key in keys:
+        store.put(key, path, sha256=digest, metadata={})
+    assert set(store.list()) == keys
+    assert set(store.list("messages/a/")) == {"messages/a/1.wav", "messages/a/2.wav"}
+    assert set(store.list("messages/a/2")) == {"messages/a/2.wav"}
+    assert set(store.list("messages")) == keys - {"greetings/a.wav"}
+    assert list(store.list("nothing/here")) == []
+
+
+def test_threads_share_a_store(store, audio):
+    path, digest = audio
+    errors: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            key = f"threads/{number}.wav"
+            store.put(key, path, sha256=digest, metadata={"number": str(number)})
+            assert b"".join(store.open(key).blocks(number, number + 10)) == path.read_bytes()[number : number + 10]
+            assert store.stat(key).metadata == {"number": str(number)}
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
 @pytest.mark.parametrize("key", HOSTILE)
 def test_a_key_never_leads_out_of_the_store(store, audio, key):
     path, digest = audio
     with pytest.raises(StoreError):
         store.put(key, path, sha256=digest, metadata={})
-    for act in (store.open, store.stat, store.delete):
+    for act in (store.open, store.stat, store.delete, lambda key: store.presigned_url(key, 60)):
         with pytest.raises(StoreError):
             act(key)
 
 
-def test_metadata_survives_as_json(store, audio):
+TEXTS = {
+    "quoted": 'a "quoted"\n line \\ \u2028',
+    "spaces": "  two  spaces  ",
+    "percent": "100%25 %base64, %",
+    "alone": "%",
+    "empty": "",
+    "with_underscore": "=?utf-8?b?WsO2?=",
+    "long_name": "王小明" * 42,
+}
+
+
+def test_metadata_of_any_text_comes_back(store, audio):
     path, digest = audio
-    store.put(KEY, path, sha256=digest, metadata={"text": 'a "quoted"\n line \\ \u2028'})
-    assert json.loads(json.dumps(dict(store.stat(KEY).metadata))) == {"text": 'a "quoted"\n line \\ \u2028'}
+    store.put(KEY, path, sha256=digest, metadata=TEXTS)
+    assert json.loads(json.dumps(dict(store.stat(KEY).metadata))) == TEXTS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.config import Settings, SettingsError, StorageSettings
+from app.config import Settings, StorageSettings
 from app.storage import AudioSource, MissingObject, StoreError, message_key, open_store
 from app.storage.local import STALE_PART_SECONDS, LocalStore
 
@@ -130,13 +130,6 @@ def test_a_file_of_this_host_is_a_source_too(take, tmp_path):
     assert b"".join(source.blocks(4, 8)) == bytes(4)
     with pytest.raises(MissingObject):
         AudioSource.of_file(tmp_path / "none.wav")
-
-
-@pytest.mark.parametrize("kind", ["s3", "azure", "gcs", "gcp"])
-def test_another_store_is_refused_and_never_silently_local(tmp_path, kind):
-    settings = Settings(storage=StorageSettings(type=kind, folder=tmp_path / "recordings"))
-    with pytest.raises(SettingsError, match=rf"storage\.type: {kind} comes in a later version"):
-        open_store(settings)
 
 
 def test_the_settings_name_the_folder(tmp_path, take):
