@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import logging
-from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import selectinload
 
 from app.database import writing
@@ -17,7 +14,7 @@ from app.models import Delivery, Message
 from app.models.base import database_now
 from app.models.delivery import FAILED, PENDING, RUNNING
 from app.models.message import DISCARDED, NEW, SAVED
-from app.services import audit, events, fields, mailboxes, quota, trimmed
+from app.services import audit, events, fields, mailboxes, paging, quota, trimmed
 from app.services.context import settings
 from app.services.deposit import SpoolFate, Take, arrival_of, known_ids, save_take
 from app.services.inbox import changed, tell_lamps, touch
@@ -59,13 +56,14 @@ def listing(
     limit = max(1, min(limit, MAX_LIMIT))
     query = (
         select(Message)
-        .where(Message.mailbox_id == box.id, _in_view(view), *_after(cursor))
+        .where(Message.mailbox_id == box.id, _in_view(view), *paging.after(cursor, Message.received_at, Message.id))
         .options(selectinload(Message.deliveries))
         .order_by(Message.received_at.desc(), Message.id.desc())
         .limit(limit + 1)
     )
     rows = list(db.session.scalars(query))
-    return rows[:limit], _cursor(rows[limit - 1]) if len(rows) > limit else None
+    last = rows[limit - 1] if len(rows) > limit else None
+    return rows[:limit], paging.cursor_of(last.received_at, last.id) if last else None
 
 
 def counts(extension: str) -> dict[str, int]:
@@ -203,22 +201,3 @@ def _in_view(view: str) -> ColumnElement[bool]:
         raise Invalid({"view": f"A list is one of {', '.join(VIEWS)}."})
     states = (NEW, SAVED) if view == "all" else (view,)
     return and_(alive, Message.deleted_at.is_(None), Message.state.in_(states))
-
-
-def _cursor(message: Message) -> str:
-    text = f"{message.received_at.isoformat()}|{message.id}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _after(cursor: str | None) -> list[ColumnElement[bool]]:
-    if not cursor:
-        return []
-    try:
-        when, _, message_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition("|")
-        at = datetime.fromisoformat(when)
-        if at.tzinfo is None or not fields.is_id(message_id):
-            raise ValueError("not a time with a zone and the id of a message")
-        at = at.astimezone(UTC)
-    except (ValueError, OverflowError, binascii.Error):
-        raise Invalid({"cursor": "This is not a cursor of this list."}) from None
-    return [or_(Message.received_at < at, and_(Message.received_at == at, Message.id < message_id))]
