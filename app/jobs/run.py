@@ -23,6 +23,13 @@ from app.services.outbox import Claim, Outcome
 log = logging.getLogger(__name__)
 
 HANDLERS: dict[str, Callable[[Claim, Settings], Outcome]] = {outbox.UPLOAD: upload.deliver}
+# What is given up is worth an alarm (docs/operations.md).
+LEVELS = {
+    outbox.DONE: logging.INFO,
+    outbox.SKIPPED: logging.INFO,
+    outbox.PENDING: logging.WARNING,
+    outbox.FAILED: logging.ERROR,
+}
 
 _application: Flask | None = None
 
@@ -53,14 +60,15 @@ def _deliver(delivery_id: str) -> None:
         return
     with LeaseKeeper(claim):
         counted, outcome = _attempt(claim)
+    state, _ = outbox.ending(claim, outcome)
     log.log(
-        logging.INFO if outcome.state in (outbox.DONE, outbox.SKIPPED) else logging.WARNING,
+        LEVELS[state],
         "delivery=%s kind=%s message=%s attempt=%d %s%s",
         claim.delivery_id,
         claim.kind,
         claim.message_id,
         claim.attempt,
-        outcome.state if counted else f"{outcome.state}, but another has taken over",
+        state if counted else f"{state}, but another has taken over",
         f": {outcome.error}" if outcome.error else "",
     )
     queue.enqueue_deliveries([queue.Due.of(row) for row in outbox.following(claim)])

@@ -113,22 +113,28 @@ def finish(claim: Claim, outcome: Outcome) -> bool:
     """
     with writing():
         now = _now()
-        values: dict[str, object] = {"state": outcome.state, "last_error": outcome.error, "lease_until": None}
-        if outcome.state != PENDING:
+        state, wait = ending(claim, outcome)
+        values: dict[str, object] = {"state": state, "last_error": outcome.error, "lease_until": None}
+        if wait is None:
             values["done_at"] = now
-        elif (wait := next_wait(claim.attempt, settings().delivery, outcome.retry_after)) is None:
-            values |= {"state": FAILED, "done_at": now}
         else:
             values["next_try_at"] = now + timedelta(seconds=wait * random.uniform(1.0, 1.0 + JITTER))
         started_at = db.session.scalar(select(Delivery.started_at).where(Delivery.id == claim.delivery_id))
         counted = bool(_execute(_standing(claim).values(**values)))
         if counted:
-            state = str(values["state"])
             next_try_at = cast("datetime | None", values.get("next_try_at"))
             _note(claim.delivery_id, claim.attempt, started_at, now, state, outcome.error, next_try_at)
             if outcome.changes:
                 outcome.changes()
     return counted
+
+
+def ending(claim: Claim, outcome: Outcome) -> tuple[str, float | None]:
+    """The state that an outcome brings, and the seconds to the next try (before jitter); None: there is none."""
+    if outcome.state != PENDING:
+        return outcome.state, None
+    wait = next_wait(claim.attempt, settings().delivery, outcome.retry_after)
+    return (FAILED, None) if wait is None else (PENDING, wait)
 
 
 def _note(
@@ -215,6 +221,17 @@ def try_again(which: ColumnElement[bool]) -> list[str]:
     return _open_again(and_(Delivery.state.in_((FAILED, PENDING)), which), attempts=0, done_at=None)
 
 
+def reopen_all(which: ColumnElement[bool]) -> int:
+    """As try_again(), in one UPDATE of the transaction that is open, however many they are; their number."""
+    again = {"state": PENDING, "attempts": 0, "done_at": None, "next_try_at": database_now(), "queued_until": None}
+    return _execute(update(Delivery).where(Delivery.state.in_((FAILED, PENDING)), which).values(**again))
+
+
+def startable(which: ColumnElement[bool]) -> list[Delivery]:
+    """Of these deliveries those that may start now, whether or not they wait in a queue."""
+    return list(db.session.scalars(select(Delivery).where(Delivery.state == PENDING, _may_start(_now()), which)))
+
+
 def _open_again(which: ColumnElement[bool], note: Callable[[str], None] | None = None, **values: object) -> list[str]:
     """Make deliveries pending and due; the ids of those that still were what they were. note: runs for each of them."""
     ids = db.session.scalars(select(Delivery.id).where(which)).all()
@@ -289,12 +306,15 @@ __all__ = [
     "Outcome",
     "claim",
     "due",
+    "ending",
     "expire_leases",
     "finish",
     "following",
     "mark_queued",
     "next_wait",
     "renew",
+    "reopen_all",
     "reopen_uploads",
+    "startable",
     "try_again",
 ]
