@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import soundfile
 from flask import Blueprint, Response, current_app, jsonify, request, url_for
 
 from app.api import access, mp3
+from app.api.deliveries import delivery_json
 from app.config import Settings
 from app.errors import Invalid, Unavailable
-from app.models import Delivery, Message
+from app.models import Message
 from app.models.message import SAVED
-from app.services import messages
+from app.services import deliveries, messages
 from app.web.audio import MP3, WAV, audio_response
 from app.web.words import caller as caller_of
 
@@ -29,7 +31,7 @@ def listing(extension: str) -> Response:
     if status not in messages.VIEWS:
         raise Invalid({"status": f"status is one of {', '.join(messages.VIEWS)}."})
     rows, following = messages.listing(extension, view=status, cursor=request.args.get("cursor"), limit=_limit())
-    return jsonify(messages=[as_json(row, extension) for row in rows], next=following)
+    return jsonify(messages=_all_as_json(rows, extension), next=following)
 
 
 @blueprint.route("/messages/<id:message_id>/audio", methods=["GET", "HEAD"])
@@ -73,29 +75,37 @@ def delete(message_id: str) -> tuple[str, int]:
     return "", 204
 
 
+@blueprint.post("/messages/<id:message_id>/deliveries/retry")
+def retry(message_id: str) -> Response:
+    """Try all deliveries of a message again that failed or wait for another try; 200 with the message."""
+    who = access.caller()
+    message, _ = deliveries.retry_message(message_id, actor=who.actor, mailbox_id=who.mailbox_id)
+    return jsonify(as_json(message, message.mailbox.extension))
+
+
 def as_json(message: Message, extension: str) -> dict[str, Any]:
     """A message as programs see it; times are UTC, RFC 3339."""
-    return {
-        "id": message.id,
-        "extension": extension,
-        "caller": message.caller_number,
-        "caller_name": message.caller_name,
-        "received_at": message.received_at.isoformat(),
-        "duration": round(message.duration, 3),
-        "status": message.state,
-        "urgent": message.urgent,
-        "audio_url": _audio_url(message.id),
-        "deliveries": [_delivery_json(delivery) for delivery in message.deliveries],
-    }
+    return _all_as_json([message], extension)[0]
 
 
-def _delivery_json(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "kind": delivery.kind,
-        "state": delivery.state,
-        "attempts": delivery.attempts,
-        "done_at": delivery.done_at.isoformat() if delivery.done_at else None,
-    }
+def _all_as_json(rows: Sequence[Message], extension: str) -> list[dict[str, Any]]:
+    attempts = deliveries.histories(delivery.id for row in rows for delivery in row.deliveries)
+    hosts = deliveries.webhook_hosts(delivery for row in rows for delivery in row.deliveries)
+    return [
+        {
+            "id": row.id,
+            "extension": extension,
+            "caller": row.caller_number,
+            "caller_name": row.caller_name,
+            "received_at": row.received_at.isoformat(),
+            "duration": round(row.duration, 3),
+            "status": row.state,
+            "urgent": row.urgent,
+            "audio_url": _audio_url(row.id),
+            "deliveries": [delivery_json(one, attempts.get(one.id, []), hosts) for one in row.deliveries],
+        }
+        for row in rows
+    ]
 
 
 def _audio_url(message_id: str) -> str:

@@ -167,7 +167,7 @@ def publish(channel: str, text: str) -> bool:
     if _outage.pausing():
         return False
     try:
-        _connection().publish(channel, text)
+        connection().publish(channel, text)
     except redis.RedisError as error:
         _outage.began(error)
         return False
@@ -199,7 +199,7 @@ def voice_job(job_id: str) -> dict[str, Any]:
     result is what the job returned; None before that, and for one that failed. Unavailable where Redis is away.
     """
     try:
-        job = Job.fetch(job_id, connection=_connection(), serializer=JSONSerializer)
+        job = Job.fetch(job_id, connection=connection(), serializer=JSONSerializer)
         if job.origin.partition(".")[0] != "voice":
             return {"state": "unknown", "result": None}
         state = _STATES.get(job.get_status(), "failed")
@@ -212,10 +212,11 @@ def voice_job(job_id: str) -> dict[str, Any]:
 
 
 def _queue(name: str) -> Queue:
-    return Queue(name, connection=_connection(), serializer=JSONSerializer)
+    return Queue(name, connection=connection(), serializer=JSONSerializer)
 
 
-def _connection() -> redis.Redis:
+def connection() -> redis.Redis:
+    """Redis as the application's settings say; whoever asks it waits ANSWER_SECONDS at most."""
     settings: Settings = current_app.extensions["settings"]
     return _connected(settings.redis_url)
 

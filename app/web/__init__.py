@@ -11,6 +11,7 @@ from app.web import (
     assets,
     auth,
     calls,
+    deliveries,
     errors,
     greetings,
     health,
@@ -21,6 +22,7 @@ from app.web import (
     notices,
     password,
     prompts,
+    queues,
     routing,
     security,
     settings,
@@ -37,6 +39,7 @@ BLUEPRINTS = (
     messages.blueprint,
     trash.blueprint,
     calls.blueprint,
+    deliveries.blueprint,
     greetings.blueprint,
     test_calls.blueprint,
     prompts.blueprint,
@@ -56,10 +59,12 @@ def register(app: Flask) -> None:
     assets.init_app(app)
     words.init_app(app)
     notices.init_app(app)
+    deliveries.init_app(app)
     metrics.init_app(app)
     errors.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    queues.init_app(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
     csrf.exempt(health.blueprint)

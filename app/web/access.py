@@ -89,5 +89,7 @@ def _page_before() -> str | None:
 
 def _note_use() -> None:
     polling = request.headers.get("HX-Trigger", "").startswith(POLL_PREFIX)
+    # The job queues' pages renew themselves by jQuery.
+    polling = polling or request.headers.get("X-Requested-With") == "XMLHttpRequest"
     if not polling and request.endpoint != "static" and current_user.is_authenticated:
         security.note_use()

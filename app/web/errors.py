@@ -65,6 +65,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(RateLimitExceeded, _rate_limit)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(StoreError, _store_error)
+    app.register_error_handler(redis.RedisError, _redis_error)
     app.register_error_handler(SQLAlchemyError, _database_error)
     app.register_error_handler(Exception, _unexpected)
 
@@ -118,6 +119,11 @@ def _http_error(error: HTTPException) -> AnyResponse:
 def _store_error(error: StoreError) -> AnyResponse:
     log.warning("the store: %s", error)
     return _respond(Unavailable("The store of recordings is away. Try again in a moment."))
+
+
+def _redis_error(error: redis.RedisError) -> AnyResponse:
+    log.warning("Redis: %s", error)
+    return _respond(Unavailable("Redis is away. Nothing is lost; try again in a moment."))
 
 
 def _database_error(error: SQLAlchemyError) -> AnyResponse:

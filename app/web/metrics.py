@@ -102,14 +102,25 @@ def _database_gauges() -> Iterator[Metric]:
         messages.add_metric([state], number)
     yield messages
 
-    deliveries = GaugeMetricFamily("voicemail_deliveries", "Deliveries by kind and state", labels=["kind", "state"])
-    counted = select(Delivery.kind, Delivery.state, func.count()).group_by(Delivery.kind, Delivery.state)
-    for kind, state, number in db.session.execute(counted):
-        deliveries.add_metric([kind, state], number)
-    yield deliveries
+    yield from _delivery_gauges()
 
     open_states = Delivery.state.in_((PENDING, RUNNING))
     oldest = db.session.scalar(select(func.min(Delivery.created_at)).where(open_states))
     age = max(0.0, (utc_now() - oldest).total_seconds()) if oldest is not None else 0.0
     yield GaugeMetricFamily("voicemail_oldest_delivery_seconds", "Age of the oldest delivery that is not done", age)
     db.session.rollback()
+
+
+def _delivery_gauges() -> Iterator[Metric]:
+    deliveries = GaugeMetricFamily("voicemail_deliveries", "Deliveries by kind and state", labels=["kind", "state"])
+    counted = select(Delivery.kind, Delivery.state, func.count()).group_by(Delivery.kind, Delivery.state)
+    for kind, state, number in db.session.execute(counted):
+        deliveries.add_metric([kind, state], number)
+    yield deliveries
+
+    name, about = "voicemail_deliveries_retrying", "Deliveries that failed at least once and are tried again, by kind"
+    retrying = GaugeMetricFamily(name, about, labels=["kind"])
+    again = select(Delivery.kind, func.count()).where(Delivery.state == PENDING, Delivery.attempts > 0)
+    for kind, number in db.session.execute(again.group_by(Delivery.kind)):
+        retrying.add_metric([kind], number)
+    yield retrying

@@ -1,4 +1,4 @@
-"""How things are said on pages: times, lengths, states of deliveries."""
+"""How things are said on pages: times, lengths, callers."""
 
 from __future__ import annotations
 
@@ -8,26 +8,19 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 
-from app.models import Delivery, Message
+from app.models import Message
 from app.models.base import utc_now
-from app.models.delivery import DONE, FAILED, PENDING, RUNNING
+from app.web import delivery_words
 
 LANGUAGE_NAMES = {"en": "English", "zh": "中文 (Chinese)", "ja": "日本語 (Japanese)", "es": "Español", "fr": "Français"}
-UPLOAD_WORDS = {
-    PENDING: "Waiting to be stored",
-    RUNNING: "Being stored",
-    DONE: "Stored",
-    FAILED: "Could not be stored; the recording is safe on its host",
-}
-SENT_WORDS = {PENDING: "{} waits", RUNNING: "{} is being sent", DONE: "{} sent", FAILED: "{} could not be sent"}
-SENT_NAMES = {"email": "E-mail", "webhook": "Webhook"}
 UNKNOWN_CALLER = "Unknown caller"
 
 
 def init_app(app: Flask) -> None:
     """Let templates say these things."""
-    for function in (at, until, at_full, length_words, caller, delivery_words, fingerprint, language_name):
+    for function in (at, until, at_full, length_words, caller, fingerprint, language_name):
         app.add_template_filter(function)
+    app.add_template_filter(delivery_words.summaries, "delivery_summaries")
     app.jinja_env.globals["limits"] = app.extensions["settings"].limits
 
 
@@ -65,17 +58,6 @@ def caller(message: Message) -> str:
     """Who called, in one line."""
     number = message.caller_number or UNKNOWN_CALLER
     return f"{message.caller_name}, {number}" if message.caller_name else number
-
-
-def delivery_words(delivery: Delivery) -> str:
-    """The state of a delivery as a sentence; "" for one that was never to be made."""
-    if delivery.kind == "upload":
-        words = UPLOAD_WORDS.get(delivery.state, "")
-    else:
-        words = SENT_WORDS.get(delivery.state, "").format(SENT_NAMES.get(delivery.kind, delivery.kind))
-    if delivery.state == PENDING and delivery.attempts:
-        return f"{words}, tried {delivery.attempts} {'time' if delivery.attempts == 1 else 'times'}"
-    return words
 
 
 def language_name(code: str) -> str:

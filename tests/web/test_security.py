@@ -34,6 +34,15 @@ ARGUMENTS = {
     "name": "goodbye",
     "language": "en",
     "job_id": "00000000-0000-4000-8000-000000000000",
+    "delivery_id": "00000000-0000-4000-8000-000000000000",
+    # Those of rq-dashboard.
+    "instance_number": 0,
+    "queue_name": "email",
+    "registry_name": "queued",
+    "per_page": 8,
+    "order": "asc",
+    "page": 1,
+    "filename": "css/main.css",
 }
 
 
