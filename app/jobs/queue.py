@@ -78,25 +78,25 @@ _outage = _Outage()
 
 @dataclass(frozen=True)
 class Due:
-    """What a queue must know of a delivery that may start. fencing, attempts: before this attempt."""
+    """What a queue must know of a delivery that may start. fencing: its number before this attempt."""
 
     id: str
     kind: str
     target: str
     fencing: int
-    attempts: int
     message_id: str | None
 
     @classmethod
     def of(cls, row: Delivery) -> Due:
         """The facts of a row."""
-        return cls(row.id, row.kind, row.target, row.fencing, row.attempts, row.message_id)
+        return cls(row.id, row.kind, row.target, row.fencing, row.message_id)
 
     @property
     def queue(self) -> str:
         """Uploads run on the host of the spool, the rest anywhere."""
         name = f"upload.{self.target}" if self.kind == "upload" else self.kind
-        return again(name) if self.attempts else name
+        # Not by its attempts, which somebody may have set back: thousands tried again by hand wait behind new ones.
+        return again(name) if self.fencing else name
 
 
 def again(name: str) -> str:

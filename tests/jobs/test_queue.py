@@ -183,14 +183,15 @@ def test_new_messages_go_before_a_backlog(app, server):
     """One after the other within each: neither the last new one nor the last of the backlog goes first."""
     old = [owe(app, extension=f"100{number}") for number in range(3)]
     for message_id in old:
-        change(app, row(app, message_id).id, attempts=2)
+        # Somebody wants them tried again: that sets their attempts back, and they are no new ones for that.
+        change(app, row(app, message_id).id, attempts=0, fencing=2)
     assert run_relay(app) == 3
     new = [owe(app, extension=f"200{number}") for number in range(3)]
     assert all(enqueue(app, row(app, message_id).id) for message_id in new)
     [crew] = [crew for crew in queue.queues_of_host(settings_of(app)) if crew.name == "upload"]
     in_order = [job_id for name in crew.queues for job_id in waiting(server, name)]
-    deliveries = [row(app, message_id).id for message_id in new + old]
-    assert in_order == [f"delivery-{delivery_id}-0" for delivery_id in deliveries]
+    rows = [row(app, message_id) for message_id in new + old]
+    assert in_order == [f"delivery-{each.id}-{each.fencing}" for each in rows]
 
 
 def test_the_relay_empties_a_backlog_of_more_than_one_batch(app, server, monkeypatch):
@@ -351,4 +352,4 @@ def test_only_one_module_enqueues():
 def test_redis_errors_are_the_clients_own(app, server):
     server.stop()
     with app.app_context(), pytest.raises(redis.ConnectionError):
-        queue._connection().ping()
+        queue.connection().ping()
