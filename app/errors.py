@@ -20,6 +20,12 @@ class NotFound(AppError):
     status, code = 404, "not_found"
 
 
+class Gone(AppError):
+    """It was here, and is not any more."""
+
+    status, code = 410, "gone"
+
+
 class Invalid(AppError):
     """Wrong input: `fields` maps each field's name to a sentence."""
 

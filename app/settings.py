@@ -37,8 +37,16 @@ class SmtpSettings:
 
 @dataclass(frozen=True)
 class WebhookSettings:
-    url: str = setting("", "Where each new message is posted; empty switches it off")
-    headers: Mapping[str, str] = setting((), "Headers sent along, e.g. Authorization", kind="table", secret=True)
+    url: str = setting("", "Where what happens to messages is posted; empty switches it off", kind="url")
+    headers: Mapping[str, str] = setting((), "Headers sent along, e.g. Authorization", kind="headers", secret=True)
+    secret: str = setting(
+        "", "Signs what is posted to that address; empty: one is made and shown in the portal", secret=True
+    )
+    allowed_networks: tuple[str, ...] = setting(
+        (), "Private networks that the webhooks of all mailboxes may be in, e.g. 10.0.0.0/8", kind="networks"
+    )
+    audio_url_hours: int = setting(24, "Hours that a link to a recording works", minimum=1, maximum=8760)
+    timeout_seconds: float = setting(10.0, "Seconds that a receiver gets for its answer", minimum=0.1, maximum=60)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+# RFC 9110 section 5.6.2 and 5.5, without what has no characters to see.
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", re.ASCII)
+
 
 class SettingsError(Exception):
     """A setting is wrong: `key` names it, `reason` says why. str() is one line for a terminal."""
@@ -224,6 +227,19 @@ def _table(raw: Any) -> dict[str, str]:
     return dict(raw)
 
 
+def is_header(name: str, value: str) -> bool:
+    """Whether HTTP takes a header of this name and value."""
+    return bool(_HEADER_NAME.fullmatch(name)) and value.isprintable() and value == value.strip() and len(value) <= 4096
+
+
+def _headers(raw: Any) -> dict[str, str]:
+    found = _table(raw)
+    for name, value in found.items():
+        if not is_header(name, value):
+            raise ValueError(f"the header {name!r} has a name or a value that HTTP does not take")
+    return found
+
+
 def _url(raw: Any) -> str:
     text = _text(raw).strip()
     try:
@@ -283,6 +299,7 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "ports": _ports,
     "networks": _networks,
     "table": _table,
+    "headers": _headers,
     "url": _url,
     "registrar": _registrar,
     "timezone": _timezone,

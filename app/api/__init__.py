@@ -7,7 +7,7 @@ from flask import Flask
 
 def register(app: Flask) -> None:
     """Add the API to an application whose portal is registered: they share routing, limits and errors."""
-    from app.api import access, calls, messages
+    from app.api import access, calls, links, messages
     from app.extensions import csrf, limiter
     from app.web import limits
 
@@ -16,3 +16,5 @@ def register(app: Flask) -> None:
         # A bearer token needs no CSRF token; for a session access.check() asks for one.
         csrf.exempt(blueprint)
         app.register_blueprint(blueprint)
+    limiter.limit(limits.api_requests, key_func=limits.by_address)(links.blueprint)
+    app.register_blueprint(links.blueprint)

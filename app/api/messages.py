@@ -15,6 +15,7 @@ from app.errors import Invalid, Unavailable
 from app.models import Message
 from app.models.message import SAVED
 from app.services import deliveries, messages
+from app.services.message_facts import facts_of
 from app.web.audio import MP3, WAV, audio_response
 from app.web.words import caller as caller_of
 
@@ -53,7 +54,7 @@ def audio(message_id: str) -> Response:
             raise Unavailable("The recording cannot be turned into an MP3; ask for the WAV.", 60) from None
     return audio_response(
         source,
-        f"{_file_name(message)}{'-whole' if whole else ''}.{wanted}",
+        f"{file_name(message)}{'-whole' if whole else ''}.{wanted}",
         content_type=MP3 if wanted == "mp3" else WAV,
         download=request.args.get("download") == "1",
     )
@@ -93,14 +94,7 @@ def _all_as_json(rows: Sequence[Message], extension: str) -> list[dict[str, Any]
     hosts = deliveries.webhook_hosts(delivery for row in rows for delivery in row.deliveries)
     return [
         {
-            "id": row.id,
-            "extension": extension,
-            "caller": row.caller_number,
-            "caller_name": row.caller_name,
-            "received_at": row.received_at.isoformat(),
-            "duration": round(row.duration, 3),
-            "status": row.state,
-            "urgent": row.urgent,
+            **facts_of(row, extension),
             "audio_url": _audio_url(row.id),
             "deliveries": [delivery_json(one, attempts.get(one.id, []), hosts) for one in row.deliveries],
         }
@@ -115,7 +109,8 @@ def _audio_url(message_id: str) -> str:
     return url_for("api.audio", message_id=message_id, _external=True)
 
 
-def _file_name(message: Message) -> str:
+def file_name(message: Message) -> str:
+    """A name for a recording that is kept, without its ending."""
     when = message.received_at.strftime("%Y-%m-%d-%H%M%S")
     return f"voicemail-{message.mailbox.extension}-{when}-{message.caller_number or caller_of(message)}"
 

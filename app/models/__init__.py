@@ -9,7 +9,7 @@ from app.models.greeting import Greeting, Prompt
 from app.models.mailbox import Mailbox
 from app.models.message import Message
 from app.models.user import Audit, Token, User
-from app.models.webhook import Webhook
+from app.models.webhook import Lane, Webhook
 
 __all__ = [
     "Alias",
@@ -20,6 +20,7 @@ __all__ = [
     "Delivery",
     "Event",
     "Greeting",
+    "Lane",
     "Mailbox",
     "Message",
     "Number",

@@ -21,6 +21,7 @@ from app.net.connections import Backend, NotAllowed, Resolve, deadline, system_r
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 LONGEST_URL = 2000
+BAD_HEADER = "A header has a form that HTTP does not know."
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -108,7 +109,7 @@ class Client:
         """One request and its answer, whatever its status; NetError."""
         target = checked_url(url)
         place, began = place_of(target), time.monotonic()
-        raw = [(name.encode(), value.encode()) for name, value in headers]
+        raw = [(_header_name(name), value.encode()) for name, value in headers]
         token = deadline.set(began + self._limits.total)
         try:
             request = self._http.build_request(method, target, headers=raw, content=content)
@@ -120,7 +121,7 @@ class Client:
         except httpcore.TimeoutException:
             raise TimedOut(f"{place} gave no whole answer within {self._limits.total:g} s.") from None
         except httpcore.LocalProtocolError:
-            raise BadRequest("A header has a form that HTTP does not know.") from None
+            raise BadRequest(BAD_HEADER) from None
         except NotAllowed as error:
             raise Refused(f"{place} leads to {error}, which is no public address; networks can be allowed.") from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpx.HTTPError, OSError, UnicodeError) as error:
@@ -189,6 +190,12 @@ class _Body(httpx.SyncByteStream):
 
     def close(self) -> None:
         self._answer.close()
+
+
+def _header_name(name: str) -> bytes:
+    if not name.isascii():
+        raise BadRequest(BAD_HEADER)
+    return name.encode()
 
 
 def _read(response: httpx.Response, limit: int) -> tuple[bytes, bool]:

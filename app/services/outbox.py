@@ -22,6 +22,7 @@ from app.extensions import db
 from app.models import Attempt, Delivery, Message
 from app.models.base import database_now
 from app.models.delivery import DONE, FAILED, PENDING, RUNNING, SKIPPED
+from app.services import lanes
 from app.services.context import settings
 from app.services.outbox_rows import EMAIL, UPLOAD, WEBHOOK
 
@@ -85,6 +86,8 @@ def claim(delivery_id: str) -> Claim | None:
     )
     lease_until = now + _lease()
     with writing():
+        if mine.kind == WEBHOOK and not lanes.take(mine.target, now):
+            return None
         took = _execute(
             update(Delivery)
             .where(Delivery.id == mine.delivery_id, Delivery.fencing == mine.fencing - 1, _free(now))
@@ -97,6 +100,8 @@ def claim(delivery_id: str) -> Claim | None:
                 queued_until=None,
             )
         )
+        if not took:
+            db.session.rollback()
     return mine if took else None
 
 
@@ -250,7 +255,7 @@ def _open_again(which: ColumnElement[bool], note: Callable[[str], None] | None =
 
 
 def _may_start(now: datetime) -> ColumnElement[bool]:
-    """Free, and every earlier delivery of the event has ended an attempt or had its head start."""
+    """Free, with no receiver that rests; every earlier one of the event has ended an attempt or had its head start."""
     earlier = aliased(Delivery)
     holds_back = or_(
         and_(earlier.state == PENDING, earlier.attempts == 0),
@@ -261,7 +266,7 @@ def _may_start(now: datetime) -> ColumnElement[bool]:
         ),
     )
     before = exists().where(earlier.event_id == Delivery.event_id, earlier.position < Delivery.position, holds_back)
-    return and_(_free(now), ~before)
+    return and_(_free(now), ~before, ~lanes.resting(now))
 
 
 def _free(now: datetime) -> ColumnElement[bool]:

@@ -30,6 +30,7 @@ from app.web import (
     tokens,
     trash,
     users,
+    webhooks,
     words,
 )
 
@@ -47,6 +48,7 @@ BLUEPRINTS = (
     users.blueprint,
     password.blueprint,
     tokens.blueprint,
+    webhooks.blueprint,
 )
 
 

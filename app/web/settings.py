@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -12,9 +13,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.config import Settings
 from app.errors import Unavailable
-from app.services import store_test, workers
+from app.services import store_test, webhook_changes, workers
 from app.settings_schema import Key, schema_of
-from app.web import htmx
+from app.web import htmx, webhooks
 from app.web.access import admin_required
 
 blueprint = Blueprint("settings", __name__, url_prefix="/console/voicemail")
@@ -55,7 +56,13 @@ def test_storage() -> AnyResponse:
 
 def _page(report: store_test.Report | None) -> AnyResponse:
     settings: Settings = current_app.extensions["settings"]
-    context = {"sections": sections(settings), "registrations": registrations(settings), "report": report}
+    context = {
+        "sections": sections(settings),
+        "registrations": registrations(settings),
+        "report": report,
+        "webhook": webhook_changes.state_of(None),
+        "webhook_acts": webhooks.acts(None),
+    }
     return htmx.answer(render_template("settings.html", settings=settings, **context))
 
 
@@ -90,7 +97,13 @@ def _row(settings: Settings, key: Key) -> Row:
     if key.secret:
         # What is made where nobody set it is no value that somebody could look for in the file.
         return Row(key.name, "hidden" if value and source != "default" else "not set", source, key.meta["help"])
-    return Row(key.name, shown(value), source, key.meta["help"])
+    text = _without_password(value) if key.meta.get("kind") == "url" else shown(value)
+    return Row(key.name, text, source, key.meta["help"])
+
+
+def _without_password(url: str) -> str:
+    """An address without the name and password that it may hold."""
+    return re.sub(r"//[^/@]*@", "//hidden@", shown(url))
 
 
 def shown(value: object) -> str:

@@ -131,6 +131,7 @@ def test_every_key_of_the_file_may_come_from_the_environment(tmp_path: Path) -> 
         "ports": "20000-20100",
         "networks": "10.0.0.0/8, 192.0.2.0/24",
         "table": '{ "X" = "y" }',
+        "headers": '{ "X" = "y" }',
         "url": "https://example.com",
         "timezone": "Europe/Paris",
         "path": "some/folder",
@@ -220,6 +221,7 @@ def test_secrets_are_marked() -> None:
         "storage.connection_string",
         "web.admin_password",
         "webhook.headers",
+        "webhook.secret",
     }
     telling = ("password", "secret", "token", "headers")
     assert {key for key in schema_of(Settings) if any(word in key for word in telling)} <= secret

@@ -134,7 +134,9 @@ class TestUrls:
         assert "hidden" not in sentence + caplog.text
         assert sentence.startswith(f"127.0.0.1:{receiver.port}: ")
 
-    @pytest.mark.parametrize("header", [("X-Bad", "a\r\nX-Own: 1"), ("X Bad", "1"), ("", "1"), ("X-Nul", "a\0b")])
+    @pytest.mark.parametrize(
+        "header", [("X-Bad", "a\r\nX-Own: 1"), ("X Bad", "1"), ("", "1"), ("X-Nul", "a\0b"), ("X-Ü", "1")]
+    )
     def test_headers_inject_nothing(self, header: tuple[str, str]) -> None:
         with receiving() as receiver, net.Client(allowed=HERE) as client:
             with pytest.raises(net.BadRequest, match="header"):

@@ -1,0 +1,61 @@
+"""What a webhook tells of an event."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from app.extensions import db
+from app.models import Event, Mailbox, Message
+from app.models.base import new_id, utc_now
+from app.services import audio_links, events
+from app.services.message_facts import facts_of
+from app.services.outbox import Claim
+
+
+class Nothing(Exception):
+    """There is nothing to tell any more; str() says why."""
+
+
+def event_of(claim: Claim) -> dict[str, Any]:
+    """The JSON of a delivery; Nothing where its message or mailbox is gone.
+
+    The link to the recording is made anew at each attempt, so that a late one is as good as the first.
+    """
+    message = db.session.get(Message, claim.message_id)
+    if message is None:
+        raise Nothing("the message is gone")
+    deleted = claim.event == events.MESSAGE_DELETED
+    if message.purged_at is not None and not deleted:
+        raise Nothing("the message was purged")
+    box = message.mailbox
+    if box.live_extension is None:
+        raise Nothing("the mailbox was deleted")
+    created_at = db.session.scalar(select(Event.created_at).where(Event.id == claim.event_id)) or message.received_at
+    audio_url, expires_at = (None, None) if deleted else audio_links.link_of(message.id, utc_now())
+    told = {
+        **facts_of(message, box.extension),
+        "audio_url": audio_url,
+        "audio_expires_at": expires_at.isoformat() if expires_at else None,
+    }
+    return _event(claim.event_id, claim.event, created_at, box, told)
+
+
+def test_event(box: Mailbox | None) -> dict[str, Any]:
+    """What "Send test" posts: no message, and no mailbox where it is the webhook of all."""
+    return _event(new_id(), "test", utc_now(), box, None)
+
+
+def _event(
+    event_id: str, name: str, created_at: datetime, box: Mailbox | None, message: dict[str, Any] | None
+) -> dict[str, Any]:
+    mailbox = {"id": box.id, "extension": box.extension, "name": box.name} if box else None
+    return {
+        "id": event_id,
+        "event": name,
+        "created_at": created_at.isoformat(),
+        "mailbox": mailbox,
+        "message": message,
+    }

@@ -1,0 +1,51 @@
+"""The request of a webhook: its body, signature and headers. docs/webhook.md says how receivers check it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+
+from app import net
+from app.config import Settings
+from app.services.webhooks import Hook
+from app.version import VERSION
+
+SIGNATURE = "X-Voicemail-Signature"
+# Those that we set, and those that say how the bytes travel.
+OURS = frozenset(
+    {
+        *("accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect", "host"),
+        *("idempotency-key", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"),
+        *(SIGNATURE.lower(), "proxy-authorization", "proxy-connection"),
+    }
+)
+
+
+def post(hook: Hook, event: dict[str, Any], key: str, settings: Settings) -> net.Answer:
+    """Post an event; its answer, whatever the status. net.NetError. No transaction may be open."""
+    body = json.dumps(event, ensure_ascii=False).encode()
+    own = [(name, value) for name, value in hook.headers if name.lower() not in OURS]
+    headers = [
+        *own,
+        ("Content-Type", "application/json"),
+        ("User-Agent", f"Voicemail-Pro/{VERSION}"),
+        ("Idempotency-Key", key),
+        (SIGNATURE, signature(hook.secret, body, int(time.time()))),
+    ]
+    with _client(settings) as client:
+        return client.request("POST", hook.url, headers=headers, content=body)
+
+
+def signature(secret: str, body: bytes, at: int) -> str:
+    """What proves that the body is ours and not older than `at` (UNIX time)."""
+    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+def _client(settings: Settings) -> net.Client:
+    total = settings.webhook.timeout_seconds
+    limits = net.Limits(connect=min(5.0, total), read=total, total=total)
+    return net.Client(allowed=settings.webhook.allowed_networks, limits=limits)

@@ -1,0 +1,3 @@
+"""The version of the product, as it tells others."""
+
+VERSION = "0.1.0"
