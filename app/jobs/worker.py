@@ -21,6 +21,7 @@ from redis.client import Pipeline
 from redis.retry import Retry
 from rq import Queue, SimpleWorker, Worker
 from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker
 
 from app.config import Settings
 from app.jobs import queue
@@ -91,8 +92,8 @@ class RedisOutage:
 outage = RedisOutage()
 
 
-class QueueWorker(Worker):
-    """RQ's worker, which says once that Redis is away, and has no command channel. Each job gets its own process."""
+class _Patient(BaseWorker):
+    """What RQ's workers do here: they say once that Redis is away, and have no command channel."""
 
     max_connection_wait_time = 2.0
 
@@ -119,7 +120,11 @@ class QueueWorker(Worker):
         """Nothing, as subscribe()."""
 
 
-class DeliveryWorker(QueueWorker, SimpleWorker):
+class QueueWorker(_Patient, Worker):
+    """Each job gets its own process."""
+
+
+class DeliveryWorker(_Patient, SimpleWorker):
     """Does deliveries in its own process: a fork for each costs more than the delivery.
 
     One that takes this process with it comes back when its lease lapses, and the process at once.
