@@ -74,6 +74,8 @@ def add_user(name: str, role: str, password: str | None) -> None:
 @click.option("--trusts-own-phone", is_flag=True, help="No PIN is asked for at its own phone.")
 @click.option("--envelope/--no-envelope", "speaks_envelope", default=None, help="When and from whom, before messages.")
 @click.option("--review/--no-review", default=None, help="Callers may listen to their message, or record it again.")
+@click.option("--mail-attachment", default="", help="none, wav or mp3.")
+@click.option("--after-mailing", default="keep", show_default=True, help="keep, read or trash.")
 @click.option("--max-messages", default="", help="Messages that it holds.")
 @click.option("--max-seconds", default="", help="Seconds that all its messages last at most.")
 @click.option("--max-duration", default="", help="Longest message, seconds.")

@@ -156,6 +156,9 @@ def _complete(settings: Settings, sources: dict[str, str], unknown: list[Unknown
         host_name=settings.host_name or socket.gethostname(),
         spool_dir=within("spool_dir", settings.spool_dir),
         sounds_dir=within("sounds_dir", settings.sounds_dir) if settings.sounds_dir else None,
+        smtp=replace(
+            settings.smtp, ca_file=within("smtp.ca_file", settings.smtp.ca_file) if settings.smtp.ca_file else None
+        ),
         storage=replace(
             settings.storage,
             type="gcs" if settings.storage.type == "gcp" else settings.storage.type,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import smtplib
-import ssl
 import stat
 import sys
 from collections.abc import Callable
@@ -19,9 +18,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import LANGUAGES, PROJECT_ROOT, Settings
+from app.delivery.errors import DeliveryError
 from app.doctor_sip import registrar, sip
 from app.findings import Doubtful, Wrong
 from app.launch.checks import describe, open_engine, reason_of, uses_embedded_valkey
+from app.mail.connection import connect
+from app.mail.sender import sender_of
 from app.migrate import is_current
 from app.models.base import database_now
 from app.services.prompts import catalogue
@@ -119,23 +121,14 @@ def smtp(settings: Settings) -> str:
     wanted = settings.smtp
     if not wanted.host:
         return "not set, no e-mail is sent"
-    context = ssl.create_default_context()
     try:
-        if wanted.port == smtplib.SMTP_SSL_PORT:
-            server: smtplib.SMTP = smtplib.SMTP_SSL(wanted.host, wanted.port, timeout=ANSWER_SECONDS, context=context)
-        else:
-            server = smtplib.SMTP(wanted.host, wanted.port, timeout=ANSWER_SECONDS)
-        with server:
-            if wanted.use_tls and wanted.port != smtplib.SMTP_SSL_PORT:
-                server.starttls(context=context)
-            if wanted.username:
-                server.login(wanted.username, wanted.password)
-            server.noop()
-    except (smtplib.SMTPException, OSError) as error:
-        said = getattr(error, "smtp_error", b"") or str(error)
-        reason = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-        raise Wrong(f"{wanted.host}:{wanted.port}: {reason}", "Check [voicemail.smtp]") from None
-    return f"{wanted.host}:{wanted.port}"
+        with connect(settings, ANSWER_SECONDS) as connection:
+            connection.noop()
+    except DeliveryError as error:
+        raise Wrong(str(error), "Check [voicemail.smtp]") from None
+    if wanted.username and not (wanted.use_tls or wanted.port == smtplib.SMTP_SSL_PORT):
+        raise Doubtful(f"{wanted.host}:{wanted.port} gets the password without TLS", "Set smtp.use_tls if it can do it")
+    return f"{wanted.host}:{wanted.port}, from {sender_of(settings).address}"
 
 
 def prompts(settings: Settings) -> str:

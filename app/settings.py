@@ -31,8 +31,22 @@ class SmtpSettings:
     port: int = setting(587, "Its port; 465 is TLS from the start", minimum=1, maximum=65535)
     username: str = setting("", "User name, where the server asks for one")
     password: str = setting("", "Password", secret=True)
-    sender: str = setting("", "The From address", key="from")
+    sender: str = setting(
+        "", "The From address, or Name <address>; empty: voicemail@ and the portal's host", key="from", kind="sender"
+    )
     use_tls: bool = setting(True, "STARTTLS is required")
+    ca_file: Path | None = setting(
+        None, "Certificates (PEM) to trust beside the system's, for a server with a private CA", kind="path"
+    )
+    timeout: float = setting(20.0, "Seconds that the server may be silent", minimum=0.1, maximum=120)
+    attachment: str = setting(
+        "wav",
+        "What is attached where the mailbox does not say: none, wav (16-bit PCM) or mp3",
+        choices=("none", "wav", "mp3"),
+    )
+    attachment_bytes: int = setting(
+        10_000_000, "Largest recording to attach, before base64; a larger one is only linked to", minimum=0
+    )
 
 
 @dataclass(frozen=True)

@@ -252,6 +252,13 @@ def _url(raw: Any) -> str:
     return text
 
 
+def _sender(raw: Any) -> str:
+    text = _text(raw).strip()
+    if text and not (text.isprintable() and re.fullmatch(r"([^<>]*<)?[^\s<>,;@]+@[^\s<>,;@]+>?", text)):
+        raise ValueError(f"must be an address, or Name <address>, not {text!r}")
+    return text
+
+
 def _registrar(raw: Any) -> str:
     """`host` or `host:port` of host, host:port or a sip: URI (RFC 3261 section 19.1); IPv6 stands in brackets."""
     text = _text(raw).strip()
@@ -301,6 +308,7 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "table": _table,
     "headers": _headers,
     "url": _url,
+    "sender": _sender,
     "registrar": _registrar,
     "timezone": _timezone,
     "path": _path,

@@ -8,7 +8,8 @@ from typing import Any
 import soundfile
 from flask import Blueprint, Response, current_app, jsonify, request, url_for
 
-from app.api import access, mp3
+from app import formats
+from app.api import access
 from app.api.deliveries import delivery_json
 from app.config import Settings
 from app.errors import Invalid, Unavailable
@@ -49,7 +50,7 @@ def audio(message_id: str) -> Response:
     source = messages.open_whole(message) if whole else messages.open_audio(message)
     if wanted == "mp3":
         try:
-            source = mp3.as_mp3(source)
+            source = formats.as_mp3(source)
         except soundfile.LibsndfileError:
             raise Unavailable("The recording cannot be turned into an MP3; ask for the WAV.", 60) from None
     return audio_response(

@@ -18,6 +18,7 @@ from app.config import Settings
 from app.delivery.errors import PermanentError, TemporaryError, Withdrawn
 from app.extensions import db
 from app.models import Message
+from app.services import after_mailing
 from app.services.outbox import DONE, SKIPPED, Claim, Outcome
 from app.services.spool import remove_spool
 from app.storage import Store, StoreError, WrongContent, cache, message_key, open_store
@@ -88,7 +89,7 @@ def _stored(store: Store, facts: _Facts) -> bool:
 
 
 def _say_stored(facts: _Facts) -> None:
-    """Part of the outcome's commit; Withdrawn where the message was purged meanwhile."""
+    """Part of the outcome's commit; Withdrawn where the message was purged meanwhile. Mail may have waited for it."""
     said = db.session.execute(
         update(Message)
         .where(Message.id == facts.id, Message.purged_at.is_(None))
@@ -97,6 +98,7 @@ def _say_stored(facts: _Facts) -> None:
     )
     if cast("CursorResult[Any]", said).rowcount != 1:
         raise Withdrawn("the message was purged during its upload")
+    after_mailing.settle(facts.id)
 
 
 def _clean_up(facts: _Facts, settings: Settings, counted: bool) -> None:

@@ -12,7 +12,7 @@ from flask import Flask, current_app, has_app_context
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Settings
-from app.delivery import upload, webhook
+from app.delivery import email, upload, webhook
 from app.delivery.errors import PermanentError, TemporaryError, Withdrawn
 from app.extensions import db
 from app.jobs import queue
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 HANDLERS: dict[str, Callable[[Claim, Settings], Outcome]] = {
     outbox.UPLOAD: upload.deliver,
+    outbox.EMAIL: email.deliver,
     outbox.WEBHOOK: webhook.deliver,
 }
 # What is given up is worth an alarm (docs/operations.md).

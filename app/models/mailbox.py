@@ -11,6 +11,11 @@ from app.models.alias import Alias
 from app.models.base import Base, UTCDateTime, new_id, utc_now
 from app.models.greeting import Greeting
 
+NO_ATTACHMENT = "none"
+ATTACHMENTS = (NO_ATTACHMENT, "wav", "mp3")
+KEEP, READ, TRASH = "keep", "read", "trash"
+AFTER_MAILING = (KEEP, READ, TRASH)
+
 
 class Mailbox(Base):
     """A mailbox: its extension may be used again after a delete, its messages never follow the number.

@@ -11,9 +11,11 @@ from zoneinfo import available_timezones
 
 from app.config import LANGUAGES
 from app.errors import Invalid
+from app.services import addresses
 
 LONGEST_NAME = 100
 LONGEST_EMAIL = 254
+LONGEST_EMAILS = 1000
 _EXTENSION = re.compile(r"[0-9]{1,20}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _EMAIL = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@(?:[^\s@<>,;:\"()\[\]\\.]{1,63}\.)*[^\s@<>,;:\"()\[\]\\.]{1,63}")
@@ -96,12 +98,17 @@ def name(value: str) -> str:
     return value
 
 
-def email(value: str) -> str:
-    """An address, or nothing."""
-    value = value.strip()
-    if value and (len(value) > LONGEST_EMAIL or not value.isprintable() or not _EMAIL.fullmatch(value)):
-        raise Problem("This is not an e-mail address, such as anna@example.com.")
-    return value
+def emails(value: str) -> str:
+    """Addresses with commas between, each once, or nothing."""
+    found = addresses.split(value)
+    for one in found:
+        if len(one) > LONGEST_EMAIL or not one.isprintable() or not _EMAIL.fullmatch(one):
+            which = f"“{searchable(one, 60)}” is" if len(found) > 1 else "This is"
+            raise Problem(f"{which} not an e-mail address, such as anna@example.com.")
+    text = ", ".join(found)
+    if len(text) > LONGEST_EMAILS:
+        raise Problem(f"All addresses together have at most {LONGEST_EMAILS} characters; these have {len(text)}.")
+    return text
 
 
 def language(value: str) -> str:

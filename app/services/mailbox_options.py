@@ -12,7 +12,9 @@ from sqlalchemy import delete, select
 from app.errors import Invalid
 from app.extensions import db
 from app.models import Alias, Mailbox
+from app.models.mailbox import AFTER_MAILING, ATTACHMENTS, KEEP, NO_ATTACHMENT
 from app.services import fields
+from app.services.context import settings
 
 MOST_ALIASES = 20
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}", re.ASCII)
@@ -23,6 +25,7 @@ class Options:
     """Options of a mailbox. Empty text and None are the settings of all mailboxes.
 
     aliases: numbers separated by spaces or commas. max_duration, max_seconds, silence_timeout, min_speech: seconds.
+    mail_attachment: none, wav or mp3; after_mailing: keep, read or trash.
     new_days, saved_days: days until the trash, 0 is for ever. trash_days: days in the trash, 0 is none.
     """
 
@@ -40,6 +43,8 @@ class Options:
     new_days: str = ""
     saved_days: str = ""
     trash_days: str = ""
+    mail_attachment: str = ""
+    after_mailing: str = KEEP
 
     @classmethod
     def of(cls, box: Mailbox) -> Options:
@@ -51,6 +56,8 @@ class Options:
             trusts_own_phone=box.trusts_own_phone,
             speaks_envelope=box.speaks_envelope,
             review=box.review,
+            mail_attachment=box.mail_attachment or "",
+            after_mailing=box.after_mailing,
             **{name: _shown(getattr(box, name)) for name in _NUMBERS},
         )
 
@@ -76,10 +83,28 @@ def checked(form: fields.Fields, options: Options) -> dict[str, Any]:
         "trusts_own_phone": options.trusts_own_phone,
         "speaks_envelope": options.speaks_envelope,
         "review": options.review,
+        "mail_attachment": form.check("mail_attachment", _attachment, options.mail_attachment),
+        "after_mailing": form.check("after_mailing", _after_mailing, options.after_mailing),
     }
     for name in _NUMBERS:
         values[name] = form.check(name, _number, name, getattr(options, name))
     return values
+
+
+def check_mailing(form: fields.Fields, email: str | None, attachment: str | None, action: str | None) -> None:
+    """Messages may only change by themselves after a mail that goes out with the recording; said in the form if not.
+
+    What is None was wrong by itself.
+    """
+    if action in (None, KEEP) or email is None:
+        return
+    smtp = settings().smtp
+    if not smtp.host:
+        form.say("after_mailing", "No mail server is set ([voicemail.smtp] host), so messages must stay as they are.")
+    elif not email:
+        form.say("after_mailing", "Without an e-mail address messages must stay as they are.")
+    elif (attachment or smtp.attachment) == NO_ATTACHMENT:
+        form.say("after_mailing", "Where the recording is not attached to the mail, messages must stay as they are.")
 
 
 def checked_aliases(form: fields.Fields, options: Options, extension: str) -> list[str]:
@@ -150,6 +175,18 @@ def _aliases(value: str, extension: str) -> list[str]:
     if len(numbers) > MOST_ALIASES:
         raise fields.Problem(f"A mailbox has at most {MOST_ALIASES} aliases.")
     return [number for number in numbers if number != extension]
+
+
+def _attachment(value: str) -> str | None:
+    if value not in ("", *ATTACHMENTS):
+        raise fields.Problem(f"What is attached is one of {', '.join(ATTACHMENTS)}, or as in the settings.")
+    return value or None
+
+
+def _after_mailing(value: str) -> str:
+    if value not in AFTER_MAILING:
+        raise fields.Problem(f"After mailing, a message is one of {', '.join(AFTER_MAILING)}.")
+    return value
 
 
 def _shown(value: float | int | None) -> str:

@@ -64,6 +64,7 @@ def create(
         extension = form.check("extension", fields.extension, extension) or ""
         values = _details(form, name, email, language, timezone) | mailbox_options.checked(form, options)
         aliases = mailbox_options.checked_aliases(form, options, extension)
+        _check_mailing(form, values)
         form.say("pin", pins.problem_of(pin, extension))
         if extension and _living(extension) is not None:
             form.say("extension", TAKEN)
@@ -116,7 +117,8 @@ def update(
 ) -> Mailbox:
     """Change a mailbox; its extension and what it does on the phone where those are given. Invalid, NotFound."""
     aliases: list[str] | None = None
-    pin_hash = get(extension).pin_hash
+    box = get(extension)
+    pin_hash, mailing = box.pin_hash, {name: getattr(box, name) for name in ("mail_attachment", "after_mailing")}
     with fields.checked() as form:
         wanted = form.check("extension", fields.extension, extension if new_extension is None else new_extension)
         if wanted not in (None, extension) and pins.verify(pin_hash, wanted):
@@ -125,6 +127,7 @@ def update(
         if options is not None:
             values |= mailbox_options.checked(form, options)
             aliases = mailbox_options.checked_aliases(form, options, wanted or "")
+        _check_mailing(form, mailing | values)
     try:
         with writing():
             box = get(extension, locked=True)
@@ -230,10 +233,14 @@ def _matches(search: str) -> list[ColumnElement[bool]]:
 def _details(form: fields.Fields, name: str, email: str, language: str, timezone: str) -> dict[str, Any]:
     return {
         "name": form.check("name", fields.name, name),
-        "email": form.check("email", fields.email, email),
+        "email": form.check("email", fields.emails, email),
         "language": form.check("language", fields.language, language or settings().language),
         "timezone": form.check("timezone", fields.timezone, timezone or settings().timezone),
     }
+
+
+def _check_mailing(form: fields.Fields, values: dict[str, Any]) -> None:
+    mailbox_options.check_mailing(form, values["email"], values["mail_attachment"], values["after_mailing"])
 
 
 def _living(extension: str, locked: bool = False) -> Mailbox | None:

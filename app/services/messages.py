@@ -33,6 +33,7 @@ __all__ = [
     "mark",
     "open_audio",
     "open_whole",
+    "place_of",
     "restore",
     "save_take",
     "trash",
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 TRASH = "trash"
 VIEWS = ("all", NEW, SAVED, TRASH, DISCARDED)
 MAX_LIMIT = 200
+LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 AWAY = "The recording is still on its way to the store; try again in a moment."
 
 
@@ -191,6 +193,17 @@ def open_audio(message: Message) -> AudioSource:
 def open_whole(message: Message) -> AudioSource:
     """The recording with what was cut off its end; Unavailable as open_audio(), NotFound where there is no more."""
     return trimmed.whole(settings(), message.id, open_audio(message))
+
+
+def place_of(message: Message, per_page: int) -> tuple[str, str | None]:
+    """The view that lists a message, and the cursor of its page; None where it is on the first one."""
+    view = TRASH if message.deleted_at else DISCARDED if message.state == DISCARDED else "all"
+    newer = select(func.count()).where(Message.mailbox_id == message.mailbox_id, _in_view(view))
+    newer = newer.where(Message.received_at > message.received_at)
+    if (db.session.scalar(newer) or 0) < per_page:
+        return view, None
+    # Behind whatever came later than this message.
+    return view, paging.cursor_of(message.received_at, LAST_ID)
 
 
 def _in_view(view: str) -> ColumnElement[bool]:

@@ -25,6 +25,12 @@ TWOFOLD = ("announcement_only", "trusts_own_phone")
 # Those that are yes, no, or as in the settings.
 THREEFOLD = ("speaks_envelope", "review")
 WORD_OF: dict[bool | None, str] = {None: "", True: "yes", False: "no"}
+ATTACHMENT_WORDS = {"none": "Not attached", "wav": "Attached as WAV", "mp3": "Attached as MP3"}
+AFTER_MAILING = [
+    SelectChoice("keep", "Leave the message as it is"),
+    SelectChoice("read", "Mark it as read"),
+    SelectChoice("trash", "Move it to the trash"),
+]
 MEANING_OF = {word: meaning for meaning, word in WORD_OF.items()}
 
 
@@ -33,7 +39,7 @@ class MailboxDetailsForm(Form):
 
     extension = StringField("Extension", [required("Type the extension, such as 1001.")])
     name = StringField("Name")
-    email = StringField("E-mail")
+    email = StringField("E-mail addresses")
     language = SelectField("Language of prompts", choices=LANGUAGE_CHOICES)
     timezone = StringField("Time zone")
     aliases = StringField("Other numbers")
@@ -50,6 +56,8 @@ class MailboxDetailsForm(Form):
     new_days = StringField("New messages")
     saved_days = StringField("Saved messages")
     trash_days = StringField("Trash")
+    mail_attachment = SelectField("Recording in the mail", default="", validate_choice=False)
+    after_mailing = SelectField("After mailing", default="keep", choices=AFTER_MAILING, validate_choice=False)
 
     def __init__(self, *arguments: Any, **values: Any) -> None:
         super().__init__(*arguments, **values)
@@ -57,6 +65,9 @@ class MailboxDetailsForm(Form):
             general = "yes" if getattr(settings().phone, name) else "no"
             choices = [("", f"As in the settings ({general})"), ("yes", "Yes"), ("no", "No")]
             self._fields[name].choices = [SelectChoice(*choice) for choice in choices]
+        general = ATTACHMENT_WORDS[settings().smtp.attachment].lower()
+        choices = [("", f"As in the settings ({general})"), *ATTACHMENT_WORDS.items()]
+        self._fields["mail_attachment"].choices = [SelectChoice(*choice) for choice in choices]
 
     @classmethod
     def of(cls, mailbox: Mailbox) -> MailboxDetailsForm:

@@ -77,6 +77,22 @@ def poll(extension: str) -> AnyResponse:
     return htmx.answer(render_template("messages/_inbox.html", **_inbox(extension)))
 
 
+@blueprint.get("/messages/<id:message_id>")
+@login_required
+def show(message_id: str) -> AnyResponse:
+    """Where a message is: the part of its mailbox's list that has it. Mails link here."""
+    message = messages.get(message_id)
+    view, cursor = messages.place_of(message, PER_PAGE)
+    page = url_for(
+        "messages.index",
+        extension=message.mailbox.extension,
+        view=None if view == "all" else view,
+        cursor=cursor,
+        _anchor=f"message-{message.id}",
+    )
+    return htmx.go(page)
+
+
 @blueprint.post("/messages/<id:message_id>/read")
 @login_required
 def read(message_id: str) -> AnyResponse:

@@ -136,6 +136,7 @@ def test_every_key_of_the_file_may_come_from_the_environment(tmp_path: Path) -> 
         "timezone": "Europe/Paris",
         "path": "some/folder",
         "addons": "voicemail",
+        "sender": "Voicemail <voicemail@example.com>",
     }
     environment = {}
     for key in schema_of(Settings).values():

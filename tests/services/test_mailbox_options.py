@@ -56,6 +56,7 @@ def test_what_is_typed_is_shown_again(box: Mailbox) -> None:
         new_days="30",
         saved_days="0",
         trash_days="36500",
+        mail_attachment="mp3",
     )
     mailboxes.update("1001", **DETAILS, options=options, actor="test")
     assert Options.of(mailboxes.get("1001")) == options

@@ -63,6 +63,8 @@ def test_language_and_zone_are_those_of_the_settings_unless_given(any_app: Flask
         ("email", "anna", "not an e-mail address"),
         ("email", "anna@example.com\r\nBcc: all@example.com", "not an e-mail address"),
         ("email", "a@" + "b" * 300, "not an e-mail address"),
+        ("email", "anna@example.com, bert, eve@example.com", "“bert” is not an e-mail address"),
+        ("email", ",".join(f"{number}@{'b' * 60}.example" for number in range(20)), "at most 1000 characters"),
         ("language", "de", "one of en, zh, ja, es, fr"),
         ("timezone", "Mars/Olympus", "not a time zone"),
         ("timezone", "../../etc/passwd", "not a time zone"),

@@ -257,9 +257,12 @@ class TestOptions:
             "new_days": "30",
             "saved_days": "0",
             "trash_days": "7",
+            "mail_attachment": "mp3",
+            "after_mailing": "keep",
         }
     )
-    MEANT = Options("2001 2002", "100", True, True, False, True, "50", "3600", "90", "2.5", "1", "30", "0", "7")
+    LIMITS = ("50", "3600", "90", "2.5", "1", "30", "0", "7")
+    MEANT = Options("2001 2002", "100", True, True, False, True, *LIMITS, "mp3", "keep")
 
     def options(self, app: Flask, extension: str = "1001") -> Options:
         with app.app_context():

@@ -1,0 +1,94 @@
+"""A mail, ready to be sent: Flask-Mail's message, put together by Python's newer e-mail classes.
+
+Headers are encoded (RFC 2047), or UTF-8 (RFC 6532) where the server must have SMTPUTF8 anyway; none has line breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.header import Header
+from email.headerregistry import Address as HeaderAddress
+from email.message import EmailMessage
+from email.policy import EmailPolicy
+
+from flask_mail import Attachment, Message
+
+from app.mail.sender import Address
+from app.mail.templates import Texts
+
+
+class _Policy(EmailPolicy):
+    """As email.policy.SMTP, but for subjects: Python's newer folding tears characters of four bytes apart."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """A header as it goes over the wire."""
+        if name != "Subject":
+            return super().fold_binary(name, value)
+        if self.utf8 or value.isascii():
+            # At most templates.LONGEST_SUBJECT characters: a line may have 998 bytes (RFC 5322 section 2.1.1).
+            return f"{name}: {value}\r\n".encode()
+        return f"{name}: {Header(value, 'utf-8', 76, name).encode(linesep=self.linesep)}\r\n".encode("ascii")
+
+
+# Servers need not have 8BITMIME (RFC 6152): bodies are quoted-printable or base64.
+_PLAIN = _Policy(linesep="\r\n", cte_type="7bit")
+_UTF8 = _PLAIN.clone(utf8=True)
+
+
+class Letter(Message):
+    """A mail to one address. headers: beside From, To and Subject, without line breaks."""
+
+    def __init__(
+        self,
+        sender: Address,
+        to: Address,
+        texts: Texts,
+        headers: Mapping[str, str],
+        attachment: Attachment | None = None,
+    ) -> None:
+        super().__init__(
+            subject=texts.subject,
+            recipients=[to.address],
+            body=texts.text,
+            html=texts.html,
+            sender=sender.address,
+            attachments=[attachment] if attachment else [],
+            extra_headers=dict(headers),
+        )
+        self.writer, self.to = sender, to
+
+    @property
+    def needs_utf8(self) -> bool:
+        """Whether only a server with SMTPUTF8 takes it."""
+        return self.writer.needs_utf8 or self.to.needs_utf8
+
+    def as_bytes(self) -> bytes:
+        """The mail as it goes over the wire, lines ended by CR LF."""
+        mail = EmailMessage(policy=_UTF8 if self.needs_utf8 else _PLAIN)
+        mail["From"] = _header(self.writer)
+        mail["To"] = _header(self.to)
+        mail["Subject"] = self.subject
+        mail.set_content(self.body or "", cte=_encoding(self.body or ""))
+        mail.add_alternative(self.html or "", subtype="html", cte=_encoding(self.html or ""))
+        for attachment in self.attachments:
+            main, _, sub = attachment.content_type.partition("/")
+            data = attachment.data if isinstance(attachment.data, bytes) else attachment.data.encode()
+            mail.add_attachment(data, maintype=main, subtype=sub, filename=attachment.filename)
+        # Last, since the content has headers of its own, which set_content() removes.
+        for name, value in (self.extra_headers or {}).items():
+            mail[name] = value
+        return mail.as_bytes()
+
+    def as_string(self) -> str:
+        """The same as text."""
+        return self.as_bytes().decode("utf-8")
+
+
+def _header(address: Address) -> HeaderAddress:
+    return HeaderAddress(display_name=address.name, username=address.local, domain=address.domain)
+
+
+def _encoding(text: str) -> str:
+    """What makes the smaller mail: mostly ASCII stays readable."""
+    beyond = sum(not character.isascii() for character in text)
+    return "quoted-printable" if beyond * 6 < len(text) else "base64"
