@@ -1,4 +1,4 @@
-"""Administration at a terminal: flask --app wsgi user | mailbox | token | doctor."""
+"""Administration at a terminal: flask --app wsgi user | mailbox | token | storage | doctor."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ token_commands = AppGroup("token", help="Bearer tokens of programs.")
 
 def register(app: Flask) -> None:
     """Add the commands to `flask`."""
-    for group in (user_commands, mailbox_commands, token_commands):
+    from app.cli_storage import storage_commands
+
+    for group in (user_commands, mailbox_commands, token_commands, storage_commands):
         app.cli.add_command(group)
     app.cli.add_command(doctor)
 
