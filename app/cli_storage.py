@@ -1,4 +1,4 @@
-"""The store at a terminal: flask --app wsgi storage verify | test."""
+"""The store of recordings at a terminal: flask --app wsgi storage test | verify."""
 
 from __future__ import annotations
 
@@ -8,16 +8,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
 from app.cli import told
 from app.services import verify
+from app.services.store_test import try_store
 from app.services.verify import FAULTS, Away, Finding, State
 
 storage_commands = AppGroup("storage", help="The store of recordings.")
 STOPPED = 130
 PLURALS = {"message": "messages", "greeting": "greetings", "prompt": "prompts"}
 Seen = Callable[[Finding], None]
+
+
+@storage_commands.command("test")
+def test_store() -> None:
+    """Write, read and delete an object in the store, and say which step fails."""
+    report = try_store(current_app.extensions["settings"])
+    click.echo(f"{report.sentence}.", err=not report.works)
+    if report.advice:
+        click.echo(f"{report.advice}.", err=True)
+    sys.exit(0 if report.works else 1)
 
 
 @storage_commands.command("verify")
@@ -43,8 +55,10 @@ def verify_store(extension: str | None) -> None:
             counted[finding.state, finding.what] += 1
             click.echo(f"{finding.state}: {finding.said}")
     except Away as error:
-        stopped = f"The store does not answer: {error}."
+        stopped = f"The store cannot be read: {error}"
     except KeyboardInterrupt:
+        # After the ^C of the terminal, or in the middle of a line.
+        click.echo(err=True)
         stopped = "Stopped."
     _summary(counted, +hosts, total if stopped else 0)
     if stopped:

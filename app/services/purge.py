@@ -24,7 +24,7 @@ from app.services import audit, events, mailboxes, messages, retention, trimmed
 from app.services.context import settings
 from app.services.inbox import tell_lamps, touch
 from app.services.spool import remove_spool
-from app.storage import StoreError, message_key, open_store
+from app.storage import StoreError, cache, message_key, open_store
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -212,6 +212,7 @@ def _remove_files(message_id: str) -> bool:
     here = settings().host_name
     try:
         open_store(settings()).delete(key)
+        cache.forget(settings(), key)
         if host in (None, here):
             remove_spool(settings(), message_id)
         # Another host's goes when the reconciler of that host comes by.

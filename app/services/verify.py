@@ -63,7 +63,11 @@ class Finding:
 
 
 class Away(Exception):
-    """The store does not answer any more; the text says why."""
+    """The store does not answer any more; the text says why, and what to do, in sentences."""
+
+    def __init__(self, error: StoreError) -> None:
+        advice = f" {error.advice.rstrip('.')}." if error.advice else ""
+        super().__init__(f"{error}.{advice}")
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def look(mailbox_id: str | None) -> Iterator[Finding]:
         except StoreError as error:
             failed.append(Finding(State.UNREADABLE, row.what, f"{row.name}: {error}"))
             if len(failed) >= FAILURES:
-                raise Away(str(error)) from error
+                raise Away(error) from error
             continue
         # Only those failed, not the store.
         yield from failed
@@ -132,7 +136,7 @@ def unknown(mailbox_id: str | None) -> Iterator[Finding]:
                     if store.stat(key) is not None:
                         yield Finding(State.UNKNOWN, "object", f"{key}: nothing in the database names it")
     except StoreError as error:
-        raise Away(str(error)) from error
+        raise Away(error) from error
 
 
 def _look_at(store: Store, row: _Row) -> Finding:

@@ -89,10 +89,13 @@ class LocalStore:
         # Down to the last whole folder of the prefix; a prefix that leads elsewhere has no keys.
         folder = prefix.rpartition("/")[0]
         root = self._objects / checked(folder) if folder else self._objects
-        for path in root.rglob("*"):
-            key = path.relative_to(self._objects).as_posix()
-            if key.startswith(prefix) and path.is_file():
-                yield key
+        try:
+            for path in _files(str(root)):
+                key = path[len(str(self._objects)) + 1 :]
+                if key.startswith(prefix):
+                    yield key
+        except OSError as error:
+            raise StoreError(f"the store's folder {self._folder} cannot be read: {error.strerror}") from error
 
     def presigned_url(self, key: str, seconds: int) -> str | None:
         """None: files have no address."""
@@ -148,3 +151,13 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _files(folder: str) -> Iterator[str]:
+    """All files in a folder and those within. No list of them is made: a mailbox may have very many."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path)
+            elif entry.is_file():
+                yield entry.path

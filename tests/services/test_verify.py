@@ -6,11 +6,11 @@ import hashlib
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
-import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -174,7 +174,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, fails: Callable[[int], bool]) -> No
         nonlocal opened
         opened += 1
         if fails(opened):
-            raise StoreError("connection refused")
+            raise StoreError("connection refused", "Start it")
         return real(store, key, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(LocalStore, "open", open_or_fail)
@@ -189,7 +189,9 @@ def test_a_store_that_goes_away_in_the_middle_is_one_line(
     result = run(any_app)
     assert result.exit_code == 1
     assert result.stdout == "3 messages in the store: all is well. 5 were not looked at.\n"
-    assert result.stderr == "The store does not answer: connection refused. This is not the whole: try again.\n"
+    assert (
+        result.stderr == "The store cannot be read: connection refused. Start it. This is not the whole: try again.\n"
+    )
 
 
 def test_one_object_that_cannot_be_read_is_that_object_s_fault(
@@ -223,27 +225,42 @@ def rows_of(box_id: str, number: int) -> list[dict[str, object]]:
     return [facts | {"id": each, "storage_key": message_key(box_id, each)} for each in ids]
 
 
-def test_many_messages_need_no_more_memory_than_a_few(app: Flask, mailbox: str) -> None:
+def test_rows_and_objects_are_read_in_pages(app: Flask, mailbox: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, memory holds one page."""
+    monkeypatch.setattr(verify, "PAGE", 20)
     with app.app_context():
         box_id = mailboxes.get(mailbox).id
         folder = settings().storage.folder / "objects" / "messages" / box_id
         folder.mkdir(parents=True)
-        (folder / "strange.wav").write_bytes(b"RIFF")
-        peaks = []
-        for number in (500, 2500):
-            rows = rows_of(box_id, number)
-            for row in rows:
-                os.link(folder / "strange.wav", folder / f"{row['id']}.wav")
-            db.session.execute(insert(Message), rows)
-            db.session.commit()
-            del rows
-            list(verify.look(None))
-            tracemalloc.start()
-            assert all(found.state is verify.State.GOOD for found in verify.look(None))
-            assert sum(1 for _ in verify.unknown(None)) == 1
-            peaks.append(tracemalloc.get_traced_memory()[1])
-            tracemalloc.stop()
-        assert peaks[1] < 1.25 * peaks[0]
+        rows = rows_of(box_id, 100)
+        for row in rows:
+            (folder / f"{row['id']}.wav").write_bytes(b"RIFF")
+        for number in range(100):
+            (folder / f"strange-{number}.wav").write_bytes(b"RIFF")
+        db.session.execute(insert(Message), rows)
+        db.session.commit()
+        statements: list[str] = []
+        db.event.listen(db.engine, "before_cursor_execute", lambda *about: statements.append(about[2]))
+        db.session.rollback()
+        found = verify.look(None)
+        assert [next(found).state for _ in range(20)] == [verify.State.GOOD] * 20
+        assert len([text for text in statements if text.startswith("SELECT")]) == 1
+        assert len(list(found)) == 80
+        listed = 0
+        real = LocalStore.list
+
+        def counted(store: LocalStore, prefix: str = "") -> Iterator[str]:
+            nonlocal listed
+            for key in real(store, prefix):
+                listed += 1
+                yield key
+
+        monkeypatch.setattr(LocalStore, "list", counted)
+        strange = verify.unknown(None)
+        assert next(strange).state is verify.State.UNKNOWN
+        assert listed < 200
+        assert len(list(strange)) == 99
+        assert listed == 200
 
 
 def storage_verify(app: Flask, **options: object) -> subprocess.Popen[bytes]:
@@ -301,7 +318,8 @@ def test_ctrl_c_ends_it_with_what_was_seen(app: Flask, mailbox: str) -> None:
         db.session.commit()
     process = storage_verify(app, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout
-    assert process.stdout.readline().startswith(b"missing: message")
+    for _ in range(5):
+        assert process.stdout.readline().startswith(b"missing: message")
     process.send_signal(signal.SIGINT)
     said, errors = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -309,4 +327,17 @@ def test_ctrl_c_ends_it_with_what_was_seen(app: Flask, mailbox: str) -> None:
     seen = re.fullmatch(r"(\d+) messages in the store: (\d+) missing\. (\d+) were not looked at\.", summary)
     assert seen
     assert int(seen[1]) + int(seen[3]) == 3000
-    assert errors.decode() == "Stopped. This is not the whole: try again.\n"
+    assert errors.decode().strip() == "Stopped. This is not the whole: try again."
+
+
+def test_storage_test_says_which_step_fails(app: Flask) -> None:
+    command = ["storage", "test"]
+    result = app.test_cli_runner().invoke(args=command)
+    assert (result.exit_code, result.stdout) == (0, "local: written, read and deleted.\n")
+    folder = app.extensions["settings"].storage.folder
+    shutil.rmtree(folder)
+    folder.write_text("a file where a folder should be")
+    result = app.test_cli_runner().invoke(args=command)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "local: the step 'write' failed: " in result.stderr
+    assert len(result.stderr.splitlines()) == 2
