@@ -138,6 +138,20 @@ class SipSettings:
     max_subscriptions_per_source: int = setting(
         1000, "The same for one IP address; a proxy in front counts as one", minimum=0, maximum=100_000
     )
+    mwi_target: str = setting(
+        "",
+        "PBX that is told of waiting messages without a subscription (host, host:port or sip: URI); "
+        "empty: the registrar, where there is one; off: none",
+        kind="mwi_target",
+    )
+    mwi_user: str = setting(
+        "{extension}",
+        "Whom such a NOTIFY is for, at that PBX: {extension} stands for the mailbox's; @ and a domain may follow",
+        kind="mwi_user",
+    )
+    mwi_refresh_seconds: int = setting(
+        900, "Counts of waiting messages are sent again after this long, changed or not", minimum=60, maximum=86400
+    )
     max_calls: int = setting(500, "Calls at a time; more get 503", minimum=1, maximum=5000)
     diverted_mailbox: str = setting(
         "first", "With several diversions: first (party called first) or last", choices=("first", "last")

@@ -279,6 +279,20 @@ def _registrar(raw: Any) -> str:
     return place.lower()
 
 
+def _mwi_target(raw: Any) -> str:
+    """A PBX as _registrar() reads it, or the word off."""
+    return "off" if _text(raw).strip().lower() == "off" else _registrar(raw)
+
+
+def _mwi_user(raw: Any) -> str:
+    """`USER` or `USER@DOMAIN`, with {extension} in the user (RFC 3261 section 25.1, without escapes)."""
+    text = _text(raw).strip()
+    user, at, domain = text.partition("@")
+    if user.count("{extension}") != 1 or not re.fullmatch(r"[A-Za-z0-9_.!~*'+=&$-]*", user.replace("{extension}", "")):
+        raise ValueError(f"must hold {{extension}} once, beside letters, digits and -_.!~*'+=&$, not {text!r}")
+    return f"{user}@{_registrar(domain)}" if at and domain else user
+
+
 def _is_host(name: str, ipv6: str | None) -> bool:
     if ipv6 is None:
         # A name whose last label is a number is an IPv4 address, or nothing.
@@ -310,6 +324,8 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "url": _url,
     "sender": _sender,
     "registrar": _registrar,
+    "mwi_target": _mwi_target,
+    "mwi_user": _mwi_user,
     "timezone": _timezone,
     "path": _path,
     "addons": _names,

@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 from app.config import Settings, SettingsError, load_settings
-from app.services import subscriptions
 from voice.caller import Caller, CallFailed
 from voice.media import tones
 from voice.media.g711 import Law
@@ -30,15 +29,6 @@ def place_test_call(extension: str, language: str) -> dict[str, Any]:
     except (CallFailed, SettingsError) as error:
         detail, ok = f"The test call did not work. {error}", False
     return {"ok": ok, "detail": detail, "seconds": round(time.monotonic() - began, 1)}
-
-
-def send_message_waiting(mailbox_id: str) -> int:
-    """Have the counts of a mailbox sent in a NOTIFY to all phones that subscribed to it.
-
-    The number of voice workers that heard it: each sends to its own subscribers, from its own SIP port. Unavailable
-    where Redis is away.
-    """
-    return subscriptions.announce(load_settings(), mailbox_id)
 
 
 def leave_test_message(settings: Settings, extension: str, language: str) -> str:

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 RECONCILE_SECONDS = 60.0
 SNAPSHOT_SECONDS = 5.0
 RETRY_SECONDS = 2.0
+SETTLE_SECONDS = 5.0
 PROMPT_SECONDS = 3.0
 WORKERS = 4
 # Hashes of PINs, of which so many are computed at a time: they are behind all else on this machine.
@@ -147,6 +148,8 @@ class Keeper:
             return plain(self._owners.answer(request["name"], request["arguments"], until))
         if ask in ("find_counts", "count_messages", "load_subscriptions", "save_subscriptions"):
             return self._answer_subscriptions(ask, request)
+        if ask in ("find_owed", "claim_lamps", "save_lamps"):
+            return self._answer_lamps(ask, request)
         raise ValueError(f"unknown request {ask!r}")
 
     def _answer_subscriptions(self, ask: str, request: dict[str, Any]) -> Any:
@@ -158,6 +161,15 @@ class Keeper:
         if ask == "load_subscriptions":
             return self._store.load_subscriptions(request["port"])
         self._store.save_subscriptions(request["port"], request["rows"])
+        return True
+
+    def _answer_lamps(self, ask: str, request: dict[str, Any]) -> Any:
+        port = request["port"]
+        if ask == "find_owed":
+            return self._store.find_owed(port, request["pbx"], request["limit"])
+        if ask == "claim_lamps":
+            return self._store.claim_lamps(port, request["pbx"], request["mailboxes"])
+        self._store.save_lamps(port, request["told"])
         return True
 
     def _save(self, take_id: str) -> bool:
@@ -177,6 +189,7 @@ class Keeper:
         """The reconciler, the snapshot, and takes whose commit failed, each at its own pace."""
         wait = 0.0
         elapsed = {"reconcile": RECONCILE_SECONDS, "snapshot": SNAPSHOT_SECONDS, "owed": RETRY_SECONDS, "tidy": 0.0}
+        elapsed["lamps"] = 0.0
         while not self._stopping.wait(wait):
             wait = 0.5
             for name, chore, period in (
@@ -184,6 +197,7 @@ class Keeper:
                 ("snapshot", self._refresh_snapshot, SNAPSHOT_SECONDS),
                 ("reconcile", self._store.reconcile, RECONCILE_SECONDS),
                 ("tidy", self._owners.tidy, RECONCILE_SECONDS),
+                ("lamps", self._store.settle_lamps, SETTLE_SECONDS),
             ):
                 elapsed[name] += wait
                 if elapsed[name] < period:

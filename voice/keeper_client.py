@@ -20,6 +20,7 @@ from typing import Any
 
 from voice.errors import KeeperAway
 from voice.mailbox import MailboxFacts, MessageCounts, find_in_snapshot
+from voice.sip.lamp import Claim
 
 log = logging.getLogger(__name__)
 LOOK_UP_SECONDS = 1.5
@@ -135,6 +136,22 @@ class KeeperClient:
     def save_subscriptions(self, port: int, rows: dict[str, dict[str, Any] | None]) -> None:
         """Write subscriptions down by their keys, or delete them (None). KeeperAway."""
         self._ask(SAVE_SECONDS, ask="save_subscriptions", port=port, rows=rows)
+
+    def find_owed(self, port: int, pbx: dict[str, Any] | None, limit: int) -> dict[str, list[str]]:
+        """Mailboxes whose lamps are behind: "subscribed" at this worker, and "at_pbx". KeeperAway."""
+        return dict(self._ask(SAVE_SECONDS, ask="find_owed", port=port, pbx=pbx, limit=limit))
+
+    def claim_lamps(self, port: int, pbx: dict[str, Any], mailbox_ids: list[str]) -> dict[str, list[Claim]]:
+        """What this worker is to tell the PBX now, by mailbox. KeeperAway."""
+        found: dict[str, list[Claim]] = {}
+        for plain in self._ask(SAVE_SECONDS, ask="claim_lamps", port=port, pbx=pbx, mailboxes=mailbox_ids):
+            counts = MessageCounts(**plain.pop("counts"))
+            found.setdefault(counts.mailbox_id, []).append(Claim(counts=counts, **plain))
+        return found
+
+    def save_lamps(self, port: int, told: list[dict[str, Any]]) -> None:
+        """Write down what devices were told. KeeperAway."""
+        self._ask(SAVE_SECONDS, ask="save_lamps", port=port, told=told)
 
     def ask_owner(self, timeout: float, name: str, arguments: dict[str, Any]) -> Any:
         """A request of an owner's call (voice/owner_client.py); after `timeout` seconds it is not begun any more."""

@@ -58,7 +58,10 @@ class MailboxFacts:
 
 @dataclass(frozen=True)
 class MessageCounts:
-    """What waits in a mailbox. new, saved: messages; urgent_new, urgent_saved: how many of them are urgent."""
+    """What waits in a mailbox. new, saved: messages; urgent_new, urgent_saved: how many of them are urgent.
+
+    version: grows with each change in the mailbox.
+    """
 
     mailbox_id: str
     extension: str
@@ -66,6 +69,7 @@ class MessageCounts:
     saved: int
     urgent_new: int
     urgent_saved: int
+    version: int = 0
 
 
 def to_plain(facts: Iterable[MailboxFacts]) -> list[dict[str, Any]]:

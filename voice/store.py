@@ -23,7 +23,7 @@ from app.config import Settings
 from app.extensions import db
 from app.models import Alias, Greeting, Mailbox
 from app.models.greeting import TEMPORARY
-from app.services import fields, greetings, mailboxes, messages, prompts, quota, subscriptions, trimmed
+from app.services import fields, greetings, lamps, mailboxes, messages, prompts, quota, subscriptions, trimmed
 from app.services import spool as app_spool
 from voice import retakes, spool, trimming
 from voice.errors import SpoolError
@@ -199,6 +199,29 @@ class Store:
         }
         with self._app.app_context():
             subscriptions.save(self._settings.host_name, kept.values(), [key for key, row in rows.items() if not row])
+
+    def find_owed(self, port: int, pbx: dict[str, Any] | None, limit: int) -> dict[str, Any]:
+        """Mailboxes whose lamps this host's worker at that SIP port is to look after; see app/services/lamps.py."""
+        with self._app.app_context():
+            return asdict(lamps.owed(self._worker(port), lamps.Pbx(**pbx) if pbx else None, limit))
+
+    def claim_lamps(self, port: int, pbx: dict[str, Any], mailbox_ids: list[str]) -> list[dict[str, Any]]:
+        """What that worker is to tell a PBX, which nobody else tells now."""
+        with self._app.app_context():
+            return [asdict(claimed) for claimed in lamps.claim(self._worker(port), lamps.Pbx(**pbx), mailbox_ids)]
+
+    def save_lamps(self, port: int, told: list[dict[str, Any]]) -> None:
+        """Write down what devices were told."""
+        with self._app.app_context():
+            lamps.save(self._worker(port), map(lamps.told_of, told))
+
+    def settle_lamps(self) -> None:
+        """Forget who is told already, and devices that are no more."""
+        with self._app.app_context():
+            lamps.settle()
+
+    def _worker(self, port: int) -> str:
+        return f"{self._settings.host_name}:{port}"
 
     def announcements(self, stopping: Callable[[], bool]) -> Iterator[str | None]:
         """Ids of mailboxes whose counts are to be sent; see app/services/subscriptions.py."""

@@ -24,7 +24,7 @@ from voice.message_waiting import MessageWaitingDesk
 from voice.owner_client import OwnerClient
 from voice.prompts import Prompts
 from voice.reception import Reception, Refused
-from voice.sip import Account, Credentials, GateRules, InviteFacts, Phone, SipCall, SubscriptionRules
+from voice.sip import Account, Credentials, GateRules, InviteFacts, PbxTarget, Phone, SipCall, SubscriptionRules
 from voice.sip.address import WILDCARDS
 from voice.sip.gate import LOOPBACK
 from voice.sip.uri import is_ip
@@ -79,10 +79,16 @@ class VoiceWorker:
                 settings.sip.subscribe_seconds,
                 settings.sip.max_subscriptions,
                 settings.sip.max_subscriptions_per_source,
+                repeat=settings.sip.mwi_refresh_seconds,
             ),
+            pbx_target=_pbx_target(settings),
         )
         self._desk = MessageWaitingDesk(
-            self._keeper, self._phone.subscriptions, self._phone.sip.post, settings.sip.port
+            self._keeper,
+            self._phone.subscriptions,
+            self._phone.sip.post,
+            settings.sip.port,
+            self._phone.unsolicited,
         )
         self._keeper.on_announced = self._desk.announced
         self._keeper.on_prompts = self._prompts.lay_over
@@ -251,6 +257,17 @@ def _account(settings: Settings) -> Account | None:
     return Account(sip.registrar, sip.username, sip.password, sip.auth_username, sip.register_seconds)
 
 
+def _pbx_target(settings: Settings) -> PbxTarget | None:
+    sip = settings.sip
+    target = sip.mwi_target or sip.registrar
+    if target in ("", "off"):
+        return None
+    registered = bool(sip.registrar) and target == sip.registrar
+    return PbxTarget.of(
+        target, sip.mwi_user, sip.username, registered=registered, refresh=float(sip.mwi_refresh_seconds)
+    )
+
+
 def _gate_rules(settings: Settings) -> GateRules:
     sip = settings.sip
     # The test call comes from this host: from the very address where we listen on one alone.
@@ -269,5 +286,5 @@ def _gate_rules(settings: Settings) -> GateRules:
 
 
 def _credentials(settings: Settings) -> Credentials:
-    """What answers a proxy that challenges our NOTIFY."""
+    """What answers a PBX or proxy that challenges our NOTIFY or REFER."""
     return Credentials(settings.sip.auth_username or settings.sip.username, settings.sip.password)

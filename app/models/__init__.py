@@ -6,6 +6,7 @@ from app.models.calls import Call, Number, Recording, Subscription
 from app.models.delivery import Attempt, Delivery
 from app.models.event import Event
 from app.models.greeting import Greeting, Prompt
+from app.models.lamp import Lamp
 from app.models.mailbox import Mailbox
 from app.models.message import Message
 from app.models.user import Audit, Token, User
@@ -21,6 +22,7 @@ __all__ = [
     "Event",
     "Greeting",
     "Lane",
+    "Lamp",
     "Mailbox",
     "Message",
     "Number",

@@ -27,6 +27,7 @@ class Mailbox(Base):
     that still count; phone_locks: how many locks followed each other, each twice as long as the one before.
     email: addresses separated by commas. mail_attachment: none, wav or mp3; after_mailing: keep, read or trash.
     new_days, saved_days, trash_days: how long messages stay. NULL is the global setting for these too.
+    mwi_version grows with each change of its messages; mwi_dirty: some lamp may not show that version yet.
     """
 
     __tablename__ = "voicemail_box"
@@ -58,7 +59,7 @@ class Mailbox(Base):
     new_days: Mapped[int | None] = mapped_column(Integer)
     saved_days: Mapped[int | None] = mapped_column(Integer)
     trash_days: Mapped[int | None] = mapped_column(Integer)
-    mwi_dirty: Mapped[bool] = mapped_column(Boolean, default=False)
+    mwi_dirty: Mapped[bool] = mapped_column(Boolean, default=False, index=True)
     mwi_version: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, onupdate=utc_now)

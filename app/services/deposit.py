@@ -18,7 +18,7 @@ from app.models.base import database_now
 from app.models.message import DISCARDED, NEW
 from app.services import events, outbox, quota
 from app.services.context import settings
-from app.services.inbox import tell_lamps, touch
+from app.services.inbox import touch
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,6 @@ def save_take(take: Take) -> Message:
         if found is None:
             raise
         return found
-    tell_lamps(take.mailbox_id)
     return message
 
 

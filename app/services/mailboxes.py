@@ -19,6 +19,7 @@ from app.models.base import database_now
 from app.models.message import NEW, SAVED
 from app.services import audit, events, fields, mailbox_options, pins
 from app.services.context import settings
+from app.services.inbox import touch
 from app.services.mailbox_options import Options
 
 TAKEN = "A mailbox with this extension exists already."
@@ -135,8 +136,12 @@ def update(
                 raise Invalid({"extension": TAKEN})
             for key, value in values.items():
                 setattr(box, key, value)
+            moved = box.extension != wanted
             box.extension = box.live_extension = wanted
             db.session.flush()
+            if moved:
+                # A lamp that a PBX switched by the old extension goes out, that of the new one may go on.
+                touch(box.id)
             mailbox_options.set_numbers(box, aliases)
             audit.record(actor, "mailbox.update", box.id, wanted)
     except IntegrityError:
@@ -169,6 +174,8 @@ def delete(extension: str, *, confirm: str, actor: str) -> None:
         box = get(extension, locked=True)
         # The database's clock, as all that the sweep goes by.
         box.live_extension, box.deleted_at = None, db.session.scalar(select(database_now()))
+        db.session.flush()
+        touch(box.id)
         mailbox_options.free_numbers(box.id)
         audit.record(actor, "mailbox.delete", box.id, extension)
 

@@ -17,7 +17,7 @@ from app.models.message import DISCARDED, NEW, SAVED
 from app.services import audit, events, fields, mailboxes, paging, quota, trimmed
 from app.services.context import settings
 from app.services.deposit import SpoolFate, Take, arrival_of, known_ids, save_take
-from app.services.inbox import changed, tell_lamps, touch
+from app.services.inbox import changed, touch
 from app.services.spool import wav_of
 from app.storage import AudioSource, MissingObject, StoreError, cache
 
@@ -120,7 +120,6 @@ def mark(message_id: str, state: str, *, actor: str, mailbox_id: str | None = No
             message.state = state
             changed(events.MESSAGE_READ if state == SAVED else events.MESSAGE_UNREAD, message.mailbox_id, message.id)
             audit.record(actor, f"message.{state}", message.id)
-    tell_lamps(message.mailbox_id)
     return message
 
 
@@ -132,7 +131,6 @@ def trash(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Mess
             message.deleted_at = db.session.scalar(select(database_now()))
             changed(events.MESSAGE_DELETED, message.mailbox_id, message.id)
             audit.record(actor, "message.delete", message.id)
-    tell_lamps(message.mailbox_id)
     return message
 
 
@@ -147,7 +145,6 @@ def restore(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Me
             if message.state != DISCARDED:
                 db.session.flush()
                 quota.warn(message.mailbox_id, message.duration)
-    tell_lamps(message.mailbox_id)
     return message
 
 
@@ -165,7 +162,6 @@ def keep(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Messa
             quota.warn(message.mailbox_id, message.duration)
             events.new_message(message)
             audit.record(actor, "message.keep", message.id)
-    tell_lamps(message.mailbox_id)
     return message
 
 

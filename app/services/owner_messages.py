@@ -19,7 +19,7 @@ from app.models import Mailbox, Message
 from app.models.base import database_now
 from app.models.message import DISCARDED, NEW, SAVED
 from app.services import audit, events, mailboxes, messages, quota
-from app.services.inbox import changed, tell_lamps, touch
+from app.services.inbox import changed, touch
 
 ACTOR = "phone"
 PAGE = 200
@@ -91,7 +91,6 @@ def save(mailbox_id: str, message_id: str) -> bool:
                 audit.record(ACTOR, "message.saved", message_id)
     except NotFound:
         return False
-    tell_lamps(mailbox_id)
     return True
 
 
@@ -131,8 +130,6 @@ def delete_saved(mailbox_id: str) -> list[str]:
             touch(mailbox_id)
             events.record_all(events.MESSAGE_DELETED, mailbox_id, sorted(deleted))
             audit.record(ACTOR, "message.delete_saved", mailbox_id, f"{len(deleted)} messages")
-    if deleted:
-        tell_lamps(mailbox_id)
     return [message_id for message_id in wanted if message_id in deleted]
 
 

@@ -22,7 +22,7 @@ from app.models.base import database_days_ago, database_now, new_id
 from app.models.message import DISCARDED
 from app.services import audit, events, mailboxes, messages, retention, trimmed
 from app.services.context import settings
-from app.services.inbox import tell_lamps, touch
+from app.services.inbox import touch
 from app.services.spool import remove_spool
 from app.storage import StoreError, cache, message_key, open_store
 
@@ -109,7 +109,6 @@ def _bury(mailbox_id: str, ids: Sequence[str], which: ColumnElement[bool], actor
         if not found:
             return []
         box = db.session.get_one(Mailbox, mailbox_id)
-        lit = any(message.deleted_at is None and message.state != DISCARDED for message in found)
         now = db.session.scalar(select(database_now()))
         for message in found:
             audit.record(actor, "message.purge", message.id, f"{box.extension}: {_why(message, box)}")
@@ -119,8 +118,6 @@ def _bury(mailbox_id: str, ids: Sequence[str], which: ColumnElement[bool], actor
         touch(mailbox_id)
         gone = [message.id for message in found]
         events.record_all(events.MESSAGE_PURGED, mailbox_id, gone)
-    if lit:
-        tell_lamps(mailbox_id)
     return gone
 
 

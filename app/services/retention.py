@@ -22,7 +22,7 @@ from app.models.base import database_days_ago, database_now
 from app.models.message import DISCARDED, NEW, SAVED
 from app.services import audit, events
 from app.services.context import settings
-from app.services.inbox import tell_lamps, touch
+from app.services.inbox import touch
 
 log = logging.getLogger(__name__)
 ACTOR = "retention"
@@ -135,5 +135,4 @@ def _throw_away(mailbox_id: str, ids: Sequence[str]) -> int:
         for message_id, state in states.items():
             longest = days.new if state == NEW else days.saved
             audit.record(ACTOR, "message.delete", message_id, f"{box.extension}: {state} for more than {longest} days")
-    tell_lamps(mailbox_id)
     return len(states)

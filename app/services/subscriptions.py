@@ -15,24 +15,25 @@ import redis
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
-from app.config import Settings
 from app.database import writing
-from app.errors import Unavailable
 from app.extensions import db
-from app.models import Mailbox, Message, Subscription
+from app.models import Lamp, Mailbox, Message, Subscription
 from app.models.base import utc_now
 from app.models.message import NEW, SAVED
 from app.services import mailboxes
+from app.services.inbox import CHANNEL
 
 log = logging.getLogger(__name__)
-CHANNEL = "voicemail:message-waiting"
 ANSWER_SECONDS = 2.0
 PAUSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Messages of a mailbox that are not deleted. urgent_new, urgent_saved: how many of new and saved are urgent."""
+    """Messages of a mailbox that are not deleted. urgent_new, urgent_saved: how many of new and saved are urgent.
+
+    version: the mailbox's mwi_version; the counts are those of that version, or newer ones.
+    """
 
     mailbox_id: str
     extension: str
@@ -40,6 +41,7 @@ class Counts:
     saved: int = 0
     urgent_new: int = 0
     urgent_saved: int = 0
+    version: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def find(numbers: Iterable[str]) -> Counts | None:
 
 def _counted(which: Any) -> list[Counts]:
     boxes = db.session.execute(
-        select(Mailbox.id, Mailbox.extension).where(which, Mailbox.live_extension.is_not(None))
+        select(Mailbox.id, Mailbox.extension, Mailbox.mwi_version).where(which, Mailbox.live_extension.is_not(None))
     ).all()
     rows = db.session.execute(
         select(Message.mailbox_id, Message.state, Message.urgent, func.count())
@@ -78,12 +80,19 @@ def _counted(which: Any) -> list[Counts]:
         .group_by(Message.mailbox_id, Message.state, Message.urgent)
     ).all()
     number = {(mailbox_id, state, bool(urgent)): count for mailbox_id, state, urgent, count in rows}
+
+    def count(mailbox_id: str, state: str, *urgencies: bool) -> int:
+        return sum(number.get((mailbox_id, state, urgent), 0) for urgent in urgencies)
+
     return [
         Counts(
             box.id,
             box.extension,
-            *(sum(number.get((box.id, state, urgent), 0) for urgent in (True, False)) for state in (NEW, SAVED)),
-            *(number.get((box.id, state, True), 0) for state in (NEW, SAVED)),
+            new=count(box.id, NEW, True, False),
+            saved=count(box.id, SAVED, True, False),
+            urgent_new=count(box.id, NEW, True),
+            urgent_saved=count(box.id, SAVED, True),
+            version=box.mwi_version,
         )
         for box in boxes
     ]
@@ -92,9 +101,10 @@ def _counted(which: Any) -> list[Counts]:
 def save(host: str, kept: Iterable[Held], ended: Iterable[str]) -> None:
     """Write subscriptions of this host down, new ones and known ones, and delete those that ended (by key)."""
     with writing():
-        gone = [_digest(key) for key in ended]
+        gone = [digest(key) for key in ended]
         if gone:
             db.session.execute(delete(Subscription).where(Subscription.dialog_key.in_(gone)))
+            db.session.execute(delete(Lamp).where(Lamp.key.in_(gone)))
         for one in kept:
             try:
                 with db.session.begin_nested():
@@ -105,7 +115,7 @@ def save(host: str, kept: Iterable[Held], ended: Iterable[str]) -> None:
 
 
 def _save(host: str, one: Held) -> None:
-    key = _digest(one.key)
+    key = digest(one.key)
     row = db.session.scalar(select(Subscription).where(Subscription.dialog_key == key)) or Subscription(dialog_key=key)
     row.mailbox_id, row.host = one.mailbox_id, host
     row.dialog = json.dumps(one.dialog)
@@ -130,23 +140,9 @@ def held_by(host: str) -> list[dict[str, Any]]:
     ]
 
 
-def _digest(key: str) -> str:
-    """A Call-ID may be longer than a column that is unique."""
+def digest(key: str) -> str:
+    """What a long key is known by: a Call-ID may be longer than a column that is unique."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def announce(settings: Settings, mailbox_id: str) -> int:
-    """Have the counts of a mailbox sent to all who subscribed to it; how many voice workers heard it.
-
-    Unavailable where Redis is away: the workers count again as soon as they reach it.
-    """
-    try:
-        with redis.Redis.from_url(
-            settings.redis_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
-        ) as client:
-            return int(client.publish(CHANNEL, mailbox_id))
-    except redis.RedisError:
-        raise Unavailable("Redis is away; counts are sent when it is back.") from None
 
 
 def announcements(url: str, stopping: Callable[[], bool]) -> Iterator[str | None]:

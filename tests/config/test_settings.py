@@ -137,6 +137,7 @@ def test_every_key_of_the_file_may_come_from_the_environment(tmp_path: Path) -> 
         "path": "some/folder",
         "addons": "voicemail",
         "sender": "Voicemail <voicemail@example.com>",
+        "mwi_user": "mwi-{extension}",
     }
     environment = {}
     for key in schema_of(Settings).values():

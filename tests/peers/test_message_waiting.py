@@ -1,4 +1,4 @@
-"""Message waiting with real processes: a phone's lamp, a killed voice worker, the job that sends counts."""
+"""Message waiting with real processes: a phone's lamp, a killed voice worker, a PBX that is told unasked."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import pytest
 
 from app.database import writing
 from app.extensions import db
-from app.jobs import queue
 from app.models import Message, Subscription
 from app.models.base import utc_now
-from app.services import mailboxes, subscriptions
+from app.services import inbox, mailboxes
 from tests.peers.baresip import Baresip, needs_baresip
-from tests.peers.instance import HOST, Instance, Process, VoiceWorker
+from tests.peers.instance import HOST, Instance, VoiceWorker
 from tests.peers.kamailio import Kamailio, needs_kamailio
 from tests.sip.peer import Peer
 from tests.sip.subscriber import ACCEPT, Subscriber
@@ -50,27 +49,24 @@ def leave(instance: Instance, extension: str, urgent: bool = False) -> str:
         db.session.add(
             Message(mailbox_id=box.id, urgent=urgent, received_at=utc_now(), duration=1.0, size=1, sha256="0" * 64)
         )
+        db.session.flush()
+        inbox.touch(box.id)
         return box.id
 
 
-def test_the_job_sends_counts_and_a_killed_worker_goes_on_in_the_same_dialog(
-    start_worker: Callable[..., VoiceWorker], start_process: Callable[..., Process], valkey: str
+def test_a_change_is_told_and_a_killed_worker_goes_on_in_the_same_dialog(
+    start_worker: Callable[..., VoiceWorker], valkey: str
 ) -> None:
     worker = start_worker(REDIS_URL=valkey)
     instance = worker.instance
     extension = instance.mailbox("7001")
-    start_process(instance, "app.jobs", "worker")
     peer = Peer((HOST, worker.port))
     phone = Subscriber(peer, uri=f"sip:{extension}@{HOST}:{worker.port}")
     assert phone.subscribe(ACCEPT).code == 200
     assert b"Voice-Message: 0/0 (0/0)" in phone.notified().content
-    mailbox_id = leave(instance, extension, urgent=True)
-    with instance.app.app_context():
-        job = queue.enqueue_voice("send_message_waiting", mailbox_id)
+    leave(instance, extension, urgent=True)
     second = phone.told("1/0 (1/0)")
     assert b"Messages-Waiting: yes\r\n" in second.content
-    with instance.app.app_context():
-        until(lambda: queue.voice_job(job)["result"] == 1, 30, "one worker that heard it")
     until(lambda: _kept(instance) == 1, 15, "the row of the subscription")
     worker.kill()
     leave(instance, extension)
@@ -96,13 +92,12 @@ def test_the_lamp_of_a_phone_behind_a_proxy(
     worker = start_worker(REDIS_URL=valkey)
     instance = worker.instance
     extension = instance.mailbox("7001")
-    mailbox_id = leave(instance, extension)
+    leave(instance, extension)
     proxy = start_kamailio(PROXY.replace("VOICEMAIL", str(worker.port)))
     account = f"<sip:{extension}@{HOST}:{proxy.port}>;regint=60;mwi=yes;audio_codecs=PCMU/8000/1\n"
     with Baresip(tmp_path / "phone", bytes(16000), account=account, modules="module_app mwi.so\n") as phone:
         until(lambda: "Voice-Message: 1/0 (0/0)" in phone.text(), 30, f"the lamp\n{proxy.text()[-2000:]}")
         leave(instance, extension)
-        assert subscriptions.announce(instance.settings, mailbox_id) == 1
         until(lambda: "Voice-Message: 2/0 (0/0)" in phone.text(), 30, "the newer counts")
 
 

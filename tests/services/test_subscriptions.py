@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import Unavailable
+from app import create_app
 from app.extensions import db
 from app.models import Mailbox, Message, Subscription
 from app.models.base import utc_now
-from app.services import mailboxes, subscriptions
+from app.services import inbox, mailboxes, subscriptions
 from app.services.subscriptions import Counts, Held
 from tests.jobs.valkey_server import ValkeyServer
 from tests.support import make_settings, until
@@ -64,23 +64,27 @@ def test_subscriptions_are_kept_until_they_end_or_expire(box: Mailbox) -> None:
 def test_announcements_are_heard_and_a_gap_is_said(tmp_path: Path) -> None:
     server = ValkeyServer()
     server.start()
-    settings = make_settings(tmp_path, REDIS_URL=server.url)
+    application = create_app(make_settings(tmp_path, REDIS_URL=server.url), portal=False)
     heard: list[str | None] = []
     stopping = threading.Event()
     listening = threading.Thread(
         target=lambda: deque(map(heard.append, subscriptions.announcements(server.url, stopping.is_set)), 0)
     )
     listening.start()
+
+    def announce() -> bool:
+        with application.app_context():
+            return inbox.tell_lamps("box")
+
     try:
         until(lambda: heard == [None], 15, "the first line")
-        assert subscriptions.announce(settings, "box") == 1
+        until(announce, 15, "Redis that takes it")
         until(lambda: heard == [None, "box"], 15, "the announcement")
         server.stop()
-        with pytest.raises(Unavailable):
-            subscriptions.announce(settings, "box")
+        assert not announce()
         server.start()
         until(lambda: heard == [None, "box", None], 30, f"the gap, not {heard}")
-        assert subscriptions.announce(settings, "box") == 1
+        until(announce, 15, "Redis that takes it")
         until(lambda: heard[-1] == "box", 15, "the announcement")
     finally:
         stopping.set()

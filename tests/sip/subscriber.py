@@ -9,14 +9,15 @@ from tests.sip.peer import Leg, Peer
 from tests.sip.registrar import answer_to
 from voice.mailbox import MessageCounts
 from voice.sip import Phone, SipError, SipMessage
+from voice.sip.lamp import Told
 
 ACCEPT = "Accept: application/simple-message-summary"
 Answer = MessageCounts | SipError | None
 
 
-def waiting(new: int, saved: int = 0, urgent_new: int = 0, urgent_saved: int = 0) -> MessageCounts:
+def waiting(new: int, saved: int = 0, urgent_new: int = 0, urgent_saved: int = 0, version: int = 0) -> MessageCounts:
     """The counts of the mailbox of tests."""
-    return MessageCounts("box", "1001", new, saved, urgent_new, urgent_saved)
+    return MessageCounts("box", "1001", new, saved, urgent_new, urgent_saved, version)
 
 
 class Desk:
@@ -25,6 +26,7 @@ class Desk:
     def __init__(self, phone: Phone) -> None:
         self.answer: Answer = waiting(2, 8, 1, 2)
         self.kept: dict[str, dict[str, Any]] = {}
+        self.lamps: list[Told] = []
         self.full = self.mute = False
         self._phone = phone
 
@@ -46,6 +48,9 @@ class Desk:
             self.kept.pop(key, None)
         else:
             self.kept[key] = row
+
+    def told(self, told: Told) -> None:
+        self.lamps.append(told)
 
 
 class Subscriber:

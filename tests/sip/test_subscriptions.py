@@ -33,7 +33,7 @@ def start(desk: CallDesk, loop: MediaLoop) -> Iterator[Callable[..., Phone]]:
             on_call=desk.take,
             timer_values=FAST,
             credentials=Credentials("vm", "s3cret"),
-            subscription_rules=rules,
+            subscription_rules=rules or SubscriptionRules(pace=0.0),
         )
         started.append(phone)
         phone.start()

@@ -5,6 +5,7 @@ from voice.sip.digest import Credentials
 from voice.sip.errors import SipError
 from voice.sip.gate import GateRules
 from voice.sip.invite import InviteFacts
+from voice.sip.lamp import PbxTarget
 from voice.sip.message import SipMessage
 from voice.sip.phone import Phone
 from voice.sip.registrar import Account
@@ -15,6 +16,7 @@ __all__ = [
     "Credentials",
     "GateRules",
     "InviteFacts",
+    "PbxTarget",
     "Phone",
     "SipCall",
     "SipError",

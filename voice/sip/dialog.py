@@ -62,6 +62,11 @@ class Dialog:
         return self._route_uris[0].raw if self._is_strict else self._target.raw
 
     @property
+    def target(self) -> str:
+        """The other side's Contact, a URI."""
+        return self._target.raw
+
+    @property
     def _is_strict(self) -> bool:
         return bool(self._routes) and "lr" not in self._route_uris[0].params
 

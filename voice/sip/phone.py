@@ -21,16 +21,18 @@ from voice.sip.dialog import Dialog, identity_of
 from voice.sip.digest import Credentials
 from voice.sip.errors import SipError
 from voice.sip.gate import Gate, GateRules
+from voice.sip.lamp import PbxTarget
 from voice.sip.message import SDP_TYPE, Address, SipMessage
 from voice.sip.ports import PortPool
 from voice.sip.refer import declined
 from voice.sip.registrar import Account, Resolver
-from voice.sip.registration import Pace, Registration, RegistrationState
+from voice.sip.registration import REGISTERED, Pace, Registration, RegistrationState
 from voice.sip.response import ALLOW, ALLOW_EVENTS, SUPPORTS
 from voice.sip.statistics import PhoneStatistics
 from voice.sip.subscriptions import SubscriptionRules, Subscriptions
 from voice.sip.timers import TimerValues
 from voice.sip.transfer import Patience
+from voice.sip.unsolicited import Unsolicited
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = ("Retry-After", "30")
@@ -45,7 +47,7 @@ class Phone(VoIPPhone):
     the call is answered or rejected. host: address to bind; public_address: what to put into Contact and SDP, empty for
     the address that the peer is reached from; rtp_ports: first and last; media_timeout: seconds; account: who we are at
     a registrar, None to register nowhere; gate_rules: who may call, else only this host; credentials: for a proxy that
-    challenges our NOTIFY or REFER; patience: with transfers.
+    challenges our NOTIFY or REFER; patience: with transfers; pbx_target: who is told of waiting messages unasked.
     """
 
     sip: SipClient
@@ -70,6 +72,7 @@ class Phone(VoIPPhone):
         credentials: Credentials | None = None,
         subscription_rules: SubscriptionRules | None = None,
         patience: Patience | None = None,
+        pbx_target: PbxTarget | None = None,
     ) -> None:
         super().__init__(host, port, username, "", host, on_call, port, *rtp_ports)
         self.sip = SipClient(
@@ -107,6 +110,8 @@ class Phone(VoIPPhone):
             credentials=self.credentials,
             rules=subscription_rules or SubscriptionRules(),
         )
+        lamp_pace = (subscription_rules or SubscriptionRules()).pace
+        self.unsolicited = self._unsolicited_of(pbx_target, lamp_pace) if pbx_target else None
         self._session_numbers = itertools.count(secrets.randbits(31))
         self._live: set[SipCall] = set()
         self._changed = threading.Condition()
@@ -293,6 +298,21 @@ class Phone(VoIPPhone):
             on_addresses=self.gate.set_registered,
             pace=pace,
         )
+
+    def _unsolicited_of(self, target: PbxTarget, pace: float) -> Unsolicited:
+        return Unsolicited(
+            target,
+            self.sip.transactions,
+            post=self.sip.post,
+            contact_towards=self._contact_towards,
+            resolver=Resolver(target.place, self.sip.s.family),
+            credentials=self.credentials,
+            pace=pace,
+            ready=self._is_registered if target.registered else lambda: True,
+        )
+
+    def _is_registered(self) -> bool:
+        return self.registration is not None and self.registration.state == REGISTERED
 
     def _contact_towards(self, peer: str) -> Address:
         return self._address.towards(peer), self.sip.myPort

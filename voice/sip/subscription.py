@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import secrets
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from voice.mailbox import MessageCounts
 from voice.sip.authentication import Authenticator, CannotAuthenticate
 from voice.sip.dialog import Dialog
 from voice.sip.digest import Credentials
+from voice.sip.lamp import SUBSCRIPTION, Told, answer_words
 from voice.sip.message import SipMessage
 from voice.sip.message_summary import CONTENT_TYPE, PACKAGE, body_of
 from voice.sip.registrar import seconds_of
@@ -29,7 +31,8 @@ class Subscription:
     """Sends one NOTIFY at a time, and afterwards another one with the newest counts where they changed meanwhile.
 
     account: the mailbox's URI in the bodies; event_id: of the Event header; on_over is called once, when it ended
-    without our doing; on_reserve, when sequence numbers have to be written down anew.
+    without our doing; on_reserve, when sequence numbers have to be written down anew; on_told, with what came of each
+    NOTIFY; on_repeat, `repeat` seconds after the last one, since a lamp may have forgotten.
     """
 
     def __init__(
@@ -43,17 +46,23 @@ class Subscription:
         credentials: Credentials,
         on_over: Callable[[Subscription, str], None],
         on_reserve: Callable[[Subscription], None],
+        on_told: Callable[[Told], None],
+        on_repeat: Callable[[Subscription], None],
+        repeat: float,
     ) -> None:
         self.dialog, self.counts, self.account, self.event_id = dialog, counts, account, event_id
         # source: IP address of the SUBSCRIBE; due: a NOTIFY is owed, whether the counts changed or not.
         self.source, self.due = "", False
         self._transactions = transactions
         self._authenticator = Authenticator(credentials)
-        self._on_over, self._on_reserve = on_over, on_reserve
+        self._on_over, self._on_reserve, self._on_told = on_over, on_reserve, on_told
+        self._on_repeat, self._repeat_seconds = on_repeat, repeat
+        self._sent = counts
         self._reserved = dialog.local_sequence
         self._expires_at = 0.0
         self._expiry: Timer | None = None
         self._pause: Timer | None = None
+        self._repeat: Timer | None = None
         self._reason = ""
         self._under_way = self._again = self._over = False
 
@@ -108,7 +117,7 @@ class Subscription:
         }
 
     def _send(self) -> None:
-        self._again, self._under_way = False, True
+        self._again, self._under_way, self._sent = False, True, self.counts
         body = body_of(self.counts, self.account) if self._is_counted else b""
         host, port = self.dialog.contact
         headers = [
@@ -136,6 +145,8 @@ class Subscription:
         if response is None:
             self._end("no answer to NOTIFY")
         elif response.code < 300:
+            self._tell(response, knows=True)
+            self._repeat_later()
             if self._again:
                 self.notify()
         elif response.code in (401, 407):
@@ -146,9 +157,31 @@ class Subscription:
                 return
             self._send()
         elif response.code >= 500 and (seconds := seconds_of(response.header("Retry-After"))):
+            self._tell(response, knows=False)
             self._pause = self._transactions.timers.call_later(min(seconds, LONGEST_PAUSE_SECONDS), self._resume)
         else:
             self._end(f"NOTIFY got {response.code}")
+
+    def _tell(self, response: SipMessage, *, knows: bool) -> None:
+        """Say what came of the NOTIFY; not of the last one, after which nothing is kept."""
+        if self._reason:
+            return
+        words = answer_words(response, 0.0)
+        version = self._sent.version if knows else None
+        device = self.dialog.target
+        self._on_told(Told(self.key, SUBSCRIPTION, self._sent, words, knows, version, self.remaining, device))
+
+    def _repeat_later(self) -> None:
+        """Not all in the same second, however they began."""
+        self._stop_repeat()
+        if not self._reason:
+            seconds = self._repeat_seconds * random.uniform(0.8, 1.0)
+            self._repeat = self._transactions.timers.call_later(seconds, lambda: self._on_repeat(self))
+
+    def _stop_repeat(self) -> None:
+        if self._repeat:
+            self._repeat.cancel()
+            self._repeat = None
 
     def _resume(self) -> None:
         self._pause = None
@@ -162,6 +195,7 @@ class Subscription:
             self._on_over(self, why)
 
     def _stop_expiry(self) -> None:
+        self._stop_repeat()
         if self._expiry:
             self._expiry.cancel()
             self._expiry = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -18,8 +18,10 @@ from voice.mailbox import MessageCounts
 from voice.sip.dialog import Dialog, identity_of
 from voice.sip.digest import Credentials
 from voice.sip.errors import SipError
+from voice.sip.lamp import Told
 from voice.sip.message import Address, SipMessage
 from voice.sip.message_summary import check_accept, event_id, granted_seconds
+from voice.sip.pacing import Pacer
 from voice.sip.response import ALLOW_EVENTS, Headers
 from voice.sip.subscription import Subscription
 from voice.sip.transactions import Transactions
@@ -31,6 +33,9 @@ MAX_USER = 128
 # Of those of the process before us; about a millisecond's work.
 RESTORED_AT_ONCE = 20
 RESTORE_PAUSE_SECONDS = 0.002
+# All mailboxes are counted, and told, in parts of so many: neither side gets them in one burst.
+COUNTED_AT_ONCE = 20
+COUNT_PAUSE_SECONDS = 0.1
 
 
 Answer = MessageCounts | SipError | None
@@ -51,14 +56,22 @@ class Desk(Protocol):
     def keep(self, key: str, row: dict[str, Any] | None) -> None:
         """Write a subscription down, or delete it (None)."""
 
+    def told(self, told: Told) -> None:
+        """Write down what came of a NOTIFY."""
+
 
 @dataclass(frozen=True)
 class SubscriptionRules:
-    """longest: seconds that are granted at most; limit, limit_per_source: in all, and of one IP address."""
+    """longest: seconds that are granted at most; limit, limit_per_source: in all, and of one IP address.
+
+    pace: seconds between the counts of a mailbox at least; repeat: between those of a subscription at most.
+    """
 
     longest: int = 3600
     limit: int = 5000
     limit_per_source: int = 1000
+    pace: float = 1.0
+    repeat: float = 900.0
 
 
 class Subscriptions:
@@ -83,6 +96,7 @@ class Subscriptions:
         self._of_mailbox: dict[str, set[str]] = {}
         self._sources: Counter[str] = Counter()
         self._pending = 0
+        self._pacer = Pacer(transactions.timers, rules.pace, self._change)
         self.desk: Desk | None = None
         # Until those of the process before are back, nobody is told that his is unknown.
         self.restored = False
@@ -175,11 +189,18 @@ class Subscriptions:
     def changed(self, mailbox_id: str | None) -> None:
         """The counts of a mailbox are to be sent; None: of all whose counts are others than we sent last."""
         if mailbox_id is None:
-            self._recount(self._of_mailbox)
+            self._recount_all()
         elif mailbox_id in self._of_mailbox:
-            for key in self._of_mailbox[mailbox_id]:
-                self._held[key].due = True
-            self._recount([mailbox_id])
+            self._pacer.wish(mailbox_id)
+
+    def look_again(self, mailbox_ids: Iterable[str]) -> None:
+        """Count mailboxes, and send what is not what we sent last."""
+        self._recount(mailbox_id for mailbox_id in mailbox_ids if mailbox_id in self._of_mailbox)
+
+    def _change(self, mailbox_id: str) -> None:
+        for key in self._of_mailbox.get(mailbox_id, ()):
+            self._held[key].due = True
+        self.look_again([mailbox_id])
 
     def counted(self, counts: dict[str, MessageCounts | None]) -> None:
         """What waits in mailboxes; None for a mailbox that is no more."""
@@ -194,8 +215,20 @@ class Subscriptions:
                     subscription.notify()
 
     def _recount(self, mailbox_ids: Iterable[str]) -> None:
-        if self.desk:
-            self.desk.count(list(mailbox_ids))
+        wanted = list(mailbox_ids)
+        if self.desk and wanted:
+            self.desk.count(wanted)
+
+    def _recount_all(self, left: Iterator[str] | None = None) -> None:
+        left = iter(list(self._of_mailbox)) if left is None else left
+        some = list(islice(left, COUNTED_AT_ONCE))
+        if some:
+            self.look_again(some)
+            self._transactions.timers.call_later(COUNT_PAUSE_SECONDS, partial(self._recount_all, left))
+
+    def _repeat(self, subscription: Subscription) -> None:
+        subscription.due = True
+        self._recount([subscription.counts.mailbox_id])
 
     # -- over a restart
 
@@ -214,7 +247,7 @@ class Subscriptions:
         self.restored = True
         if self._held:
             log.info("subscriptions=%d are taken over", len(self._held))
-        self._recount(self._of_mailbox)
+        self._recount_all()
 
     def _take_over(self, row: dict[str, Any]) -> None:
         try:
@@ -242,6 +275,9 @@ class Subscriptions:
             credentials=self._credentials,
             on_over=self._over,
             on_reserve=self._keep,
+            on_told=self._told,
+            on_repeat=self._repeat,
+            repeat=self._rules.repeat,
         )
 
     def _hold(self, subscription: Subscription) -> None:
@@ -252,6 +288,10 @@ class Subscriptions:
     def _keep(self, subscription: Subscription) -> None:
         if self.desk:
             self.desk.keep(subscription.key, subscription.to_plain())
+
+    def _told(self, told: Told) -> None:
+        if self.desk and told.key in self._held:
+            self.desk.told(told)
 
     def _forget(self, subscription: Subscription) -> None:
         if self._held.pop(subscription.key, None) is None:
