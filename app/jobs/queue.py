@@ -175,6 +175,19 @@ def publish(channel: str, text: str) -> bool:
     return True
 
 
+def reachable() -> bool:
+    """Whether Redis answers now; False at once where it was away a moment ago."""
+    if _outage.pausing():
+        return False
+    try:
+        _connection().ping()
+    except redis.RedisError as error:
+        _outage.began(error)
+        return False
+    _outage.ended()
+    return True
+
+
 def enqueue_voice(name: str, *args: Any) -> str:
     """Ask the voice side of this host for a job of voice/jobs.py; the job's id. Unavailable where Redis is away."""
     settings: Settings = current_app.extensions["settings"]

@@ -15,6 +15,7 @@ from app.services import events, mailboxes, messages, phone_access, quota, reten
 from app.web import greetings, htmx, notices
 from app.web.access import actor, login_required
 from app.web.event_words import event_words
+from app.web.lamps import lamps_card
 from app.web.words import caller
 
 blueprint = Blueprint("messages", __name__, url_prefix="/console/voicemail")
@@ -63,7 +64,7 @@ def index(extension: str) -> AnyResponse:
             happened=[(row.created_at, event_words(row)) for row in events.recent(mailbox.id)],
             retention=settings.retention,
             days=retention.Days.of(mailbox),
-            **context,
+            **(lamps_card(mailbox) | context),
         )
     )
 
