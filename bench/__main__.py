@@ -1,6 +1,6 @@
 """`make bench`: the numbers that the product promises, each beside what it is compared with, in one run.
 
-python -m bench [load] [setup] [flood] [silence] [tail] [keys] [pins] [owner] [browser] [--calls 100 300 600]
+python -m bench [load] [setup] [flood] [silence] [tail] [keys] [pins] [owner] [browser] [lamps] [--calls 100 300 600]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import browser, capacity, flood, keys, owner, pins, setup, silence, tail
+from bench import browser, capacity, flood, keys, lamps, owner, pins, setup, silence, tail
 from bench.verdict import Line, show_verdicts
 
 # A part makes its own folder, prints what it found in detail, and returns what it says of the promises.
@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[Path], list[Line]]] = {
     "pins": pins.measure,
     "owner": owner.measure,
     "browser": browser.measure,
+    "lamps": lamps.measure,
 }
 
 
