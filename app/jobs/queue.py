@@ -180,7 +180,7 @@ def reachable() -> bool:
     if _outage.pausing():
         return False
     try:
-        _connection().ping()
+        connection().ping()
     except redis.RedisError as error:
         _outage.began(error)
         return False
