@@ -6,7 +6,7 @@ import errno
 import io
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -279,6 +279,22 @@ def test_a_greeting_that_was_removed_leaves_the_cache(
     assert sorted(cache.iterdir()) == sorted([left, *(payload_path(left, law) for law in Law)])
     for law in Law:
         assert payload_path(left, law).read_bytes() == g711.encode(wav.read_prompt(left), law)
+
+
+def test_the_end_of_a_temporary_greeting_comes_into_the_snapshot(instance: Instance, store: Store) -> None:
+    said = speech(SECONDS, seed=8)
+    tomorrow = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    with instance.app.app_context():
+        upload = io.BytesIO(wav.header(Law.PCMU, len(said)) + said)
+        greetings.set_greeting(EXTENSION, upload, kind="temporary", actor="test")
+    assert store.all_mailboxes() is not None
+    for ends_at in (tomorrow, tomorrow + timedelta(days=1), None):
+        assert store.all_mailboxes() is None
+        with instance.app.app_context():
+            greetings.set_end(EXTENSION, ends_at, actor="test")
+        facts = store.all_mailboxes()
+        assert facts is not None
+        assert facts[0].temporary_ends_at == (ends_at.isoformat() if ends_at else None)
 
 
 def test_the_keeper_hashes_what_the_voice_worker_did_not(instance: Instance, store: Store) -> None:

@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app import create_app
-from app.errors import Invalid
+from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.jobs import queue
 from app.migrate import upgrade
@@ -48,6 +48,36 @@ def test_a_change_is_one_event(box: Mailbox, act: str) -> None:
     does(message_id, box)
     does(message_id, box)
     assert told() == [events.MESSAGE_CREATED, *wanted] + ([events.PIN_CHANGED] if act == "PIN reset" else [])
+
+
+def test_a_message_that_is_new_again_is_one_event(box: Mailbox) -> None:
+    message_id = saved()
+    messages.mark(message_id, "new", actor="t")
+    messages.mark(message_id, "saved", actor="t")
+    for _ in range(2):
+        messages.mark(message_id, "new", actor="t")
+    assert told() == [events.MESSAGE_CREATED, events.MESSAGE_READ, events.MESSAGE_UNREAD]
+    last = events.recent(box.id, 1)[0]
+    assert (last.message_id, last.data) == (message_id, "{}")
+
+
+def test_another_end_of_the_temporary_greeting_is_a_change_of_it(box: Mailbox) -> None:
+    tomorrow = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    with pytest.raises(NotFound):
+        greetings.set_end("1001", tomorrow, actor="t")
+    greetings.set_greeting("1001", encoded(tone(1.0)), kind="temporary", actor="t")
+    for refused in (tomorrow - timedelta(days=2), datetime.now(UTC) - timedelta(seconds=1)):
+        with pytest.raises(Invalid):
+            greetings.set_end("1001", refused, actor="t")
+    assert told() == [events.GREETING_CHANGED]
+    for ends_at in (tomorrow, None):
+        greetings.set_end("1001", ends_at, actor="t")
+        found = greetings.find("1001", "temporary")
+        assert found is not None
+        assert found.ends_at == ends_at
+    assert told() == [events.GREETING_CHANGED] * 3
+    last = events.recent(box.id, 1)[0]
+    assert (last.mailbox_id, json.loads(last.data)) == (box.id, {"kind": "temporary", "removed": False})
 
 
 def test_a_message_is_created_once_however_often_it_is_handed_over(any_app: Flask, box: Mailbox) -> None:

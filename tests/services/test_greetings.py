@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +25,7 @@ from app.models import Audit, Greeting, Mailbox
 from app.services import greetings, mailboxes, uploads
 from app.services.context import settings
 from app.storage import StoreError
+from app.storage.local import LocalStore
 from tests.services.sounds import encoded, endless, level_of, lying, tone
 from tests.services.together import together
 from tests.support import make_settings
@@ -273,3 +276,36 @@ def test_damaged_files_never_end_in_a_traceback(extension: str, seed: int) -> No
             before = 1
         # Taken as a whole, or refused as a whole.
         assert len(objects()) == before
+
+
+def test_a_greeting_is_gone_though_the_store_hangs(
+    any_app: Flask, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What hangs holds neither the old greeting in force, nor a lock on its mailbox."""
+    greetings.set_greeting("1001", encoded(tone()), actor="test")
+    asked, answers = threading.Event(), threading.Event()
+    real = LocalStore.delete
+
+    def hang(store: LocalStore, key: str) -> None:
+        asked.set()
+        assert answers.wait(30)
+        real(store, key)
+
+    monkeypatch.setattr(LocalStore, "delete", hang)
+
+    def remove() -> bool:
+        with any_app.app_context():
+            return greetings.remove_greeting("1001", actor="test")
+
+    with ThreadPoolExecutor(1) as pool:
+        removal = pool.submit(remove)
+        try:
+            assert asked.wait(10)
+            assert greetings.find("1001") is None
+            greetings.set_greeting("1001", encoded(tone(2.0)), actor="test")
+            assert not removal.done()
+        finally:
+            answers.set()
+        assert removal.result(10)
+    assert len(stored("1001")) > 2 * 16_000
+    assert len(objects()) == 1
