@@ -17,7 +17,7 @@ from app.config import Settings
 from app.extensions import db
 from app.jobs import queue
 from app.jobs.logs import one_line
-from app.services import lanes, outbox, purge, retention
+from app.services import deliveries, lanes, outbox, purge, retention
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +87,8 @@ def sweep() -> bool:
     moved, purged = retention.to_trash(), purge.sweep_retention()
     for delivery_id in outbox.reopen_uploads():
         log.warning("delivery=%s is tried again: its recording is only in a spool", delivery_id)
+    if closed := deliveries.close_pointless():
+        log.info("%d deliveries that failed are closed: their messages are gone for good", closed)
     if given_up := lanes.give_up():
         log.warning("%d webhook deliveries are given up: their receivers do not answer in time", given_up)
     return max(moved, purged) >= purge.BATCH

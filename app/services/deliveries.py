@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, cast
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, or_, select, true, update
 from sqlalchemy.orm import joinedload
 
 from app.database import writing
@@ -167,17 +168,28 @@ def retry_all(*, kind: str = "", state: str = "", actor: str) -> int:
     return _try_again(_matching(kind, state), actor, kind or "all")
 
 
+def close_pointless() -> int:
+    """Skip what failed, or waits, and tells of a message that is gone for good; how many."""
+    with writing():
+        return _close(or_(_failed, _waiting))
+
+
 def _try_again(which: ColumnElement[bool], actor: str, object_id: str) -> int:
     """What has become pointless is skipped and said to be, the rest is due now; how many are."""
     tried = and_(or_(_failed, _waiting), which)
     with writing():
-        number = outbox.reopen_all(and_(tried, ~_pointless))
-        over = {"state": SKIPPED, "last_error": PURGED, "done_at": database_now(), "lease_until": None}
-        skip = update(Delivery).where(tried, _pointless).values(**over)
-        db.session.execute(skip.execution_options(synchronize_session=False))
+        _close(tried)
+        number = outbox.reopen_all(tried)
         if number:
             audit.record(actor, "delivery.retry", object_id, f"{number}")
     return number
+
+
+def _close(which: ColumnElement[bool]) -> int:
+    over = {"state": SKIPPED, "last_error": PURGED, "done_at": database_now(), "queued_until": None}
+    skip = update(Delivery).where(which, _pointless).values(**over)
+    result = db.session.execute(skip.execution_options(synchronize_session=False))
+    return cast("CursorResult[Any]", result).rowcount
 
 
 def _start(which: ColumnElement[bool]) -> None:

@@ -119,6 +119,7 @@ def test_no_page_is_wider_than_a_narrow_window(open_browser: Callable[..., Page]
         f"{inside}/edit",
         f"{inside}/reset-pin",
         f"{inside}/delete",
+        "/console/voicemail/deliveries",
         "/console/voicemail/settings",
         "/console/users",
         "/console/tokens",

@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select
 from app.database import writing
 from app.delivery.errors import PermanentError, TemporaryError
 from app.extensions import db
-from app.jobs import run
+from app.jobs import relay, run
 from app.models import Attempt, Delivery
 from app.services import deliveries, outbox, purge
 from app.services.outbox import DONE, FAILED, JITTER, PENDING, SKIPPED, WORKER_ENDED, Claim, Outcome
@@ -200,6 +200,18 @@ class TestEnd:
         assert message.purged_at is not None
         [lines] = [one.attempts for one in told if one.delivery.id == upload]
         assert [(line.state, line.error) for line in lines] == [(PENDING, "no"), (SKIPPED, "the message was purged")]
+
+
+def test_the_sweep_closes_what_failed_of_messages_that_are_gone(any_app: Flask) -> None:
+    gone, there = owe(any_app, pending=("email",)), owe(any_app, pending=("email",), extension="1002")
+    for message_id in (gone, there):
+        change(any_app, row(any_app, message_id, "email").id, state=FAILED, attempts=3, last_error="no such user")
+    purge.purge(gone)
+    relay.sweep()
+    closed, left = row(any_app, gone, "email"), row(any_app, there, "email")
+    assert (closed.state, closed.last_error) == (SKIPPED, deliveries.PURGED)
+    assert (left.state, left.last_error) == (FAILED, "no such user")
+    assert deliveries.close_pointless() == 0
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from app.jobs import queue
 from app.models import Delivery, Event, Mailbox, Webhook
 from app.models.base import utc_now
 from app.models.webhook import GLOBAL
-from app.services import events, greetings, mailboxes, messages, owner_messages, phone_access
+from app.services import events, greetings, mailboxes, messages, outbox_rows, owner_messages, phone_access
 from tests.conftest import PIN, leave_message
 from tests.jobs.owed import settings_of
 from tests.services.sounds import encoded, tone
@@ -108,13 +108,13 @@ class TestNewMessage:
     def test_a_webhook_that_was_switched_off_is_not_called(self, told: Flask, box: str) -> None:
         own_webhook(box, off_at=utc_now())
         with writing():
-            db.session.add(Webhook(scope=GLOBAL, url=URL, off_at=utc_now()))
+            db.session.add(Webhook(scope=GLOBAL, url=outbox_rows.mark_of(URL), off_at=utc_now()))
         one = leave_message(told, "1001", uploaded=False)
         assert owed(message_id=one, kind="webhook") == [("webhook", "", "skipped")]
 
     def test_but_another_url_in_the_settings_is(self, told: Flask, box: str) -> None:
         with writing():
-            db.session.add(Webhook(scope=GLOBAL, url="https://before.example/", off_at=utc_now()))
+            db.session.add(Webhook(scope=GLOBAL, url=outbox_rows.mark_of("https://before.example/"), off_at=utc_now()))
         one = leave_message(told, "1001", uploaded=False)
         assert owed(message_id=one, kind="webhook") == [("webhook", GLOBAL, "pending")]
 

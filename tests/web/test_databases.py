@@ -11,8 +11,8 @@ from flask import Flask
 
 from app import create_app
 from app.extensions import db
-from app.models import Base
-from app.services import messages, users
+from app.models import Base, Delivery
+from app.services import mailboxes, messages, users
 from tests.conftest import Login, leave_message
 from tests.servers import KINDS
 from tests.support import make_settings
@@ -64,6 +64,22 @@ def test_a_few_minutes(app: Flask) -> None:
     metrics = browser.get("/metrics").text
     assert 'voicemail_messages{state="new"} 1.0' in metrics
     assert "voicemail_oldest_delivery_seconds 0.0" in metrics
+
+
+def test_what_failed_is_listed_and_tried_again(app: Flask) -> None:
+    browser = Browser(app.test_client())
+    browser.log_in(ANNA)
+    with app.app_context():
+        mailboxes.create("1001", pin="483920", actor="test")
+        one = leave_message(app, "1001")
+        db.session.execute(db.update(Delivery).values(state="failed", attempts=3, last_error="no 😀"))
+        db.session.commit()
+    failed, history = f"{LIST}/deliveries", f"{LIST}/messages/{one}/deliveries"
+    assert browser.get(failed).text.count("no 😀") == browser.get(history).text.count("Failed") == 3
+    assert browser.submit(f"{failed}?kind=email&state=failed", f"{failed}/retry-all").status_code == 303
+    assert browser.get(failed).text.count("no 😀") == 2
+    assert browser.submit(history, f"{history}/retry", headers=HTMX).status_code == 200
+    assert "Nothing has failed" in browser.get(failed).text
 
 
 @pytest.mark.parametrize("text", ["\0", "a\0b", "😀", "%", "_", "\\", "'", '"', "\u202e", "ｱ", "x" * 5000, "\ud7ff"])

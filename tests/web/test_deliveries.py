@@ -338,7 +338,7 @@ class TestBesideAMessage:
     ) -> None:
         one = make_message()
         add(app, one, "webhook", "global", state="done", event="message.read")
-        assert "Webhook" not in browser.get(f"/console/voicemail/{mailbox}").text
+        assert "Webhook sent" not in browser.get(f"/console/voicemail/{mailbox}").text
         add(app, one, "webhook", "global", event="message.deleted")
         assert "Webhook could not be sent: a message was deleted" in browser.get(f"/console/voicemail/{mailbox}").text
 
