@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import soundfile
 from flask_mail import Attachment
+from sqlalchemy import select
 
 from app.config import Settings
 from app.delivery.errors import TemporaryError
@@ -92,7 +93,7 @@ def _read(claim: Claim, settings: Settings) -> _Mail | str:
             return "e-mail is not set up"
         if claim.event == events.MESSAGE_CREATED:
             return _read_message(claim, box, settings)
-        event = db.session.query(Event).filter_by(id=claim.event_id).one_or_none()
+        event = db.session.scalar(select(Event).where(Event.id == claim.event_id))
         if event is None or event.event not in facts.KIND_OF:
             return "what happened is no longer known"
         return _Mail(facts.of_event(event, box, settings))

@@ -10,7 +10,7 @@ import ipaddress
 import smtplib
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 
 import flask_mail
@@ -139,7 +139,9 @@ class Connection(flask_mail.Connection):
     def _expect(self, answer: tuple[int, bytes], what: str) -> None:
         code, reply = answer
         if code != ACCEPTED:
-            self._server().rset()
+            with suppress(smtplib.SMTPException, OSError):
+                # For the next letter; a server that went away has said all that counts.
+                self._server().rset()
             raise refusals.of_reply(code, reply, what, self._smtp)
 
     def _server(self) -> smtplib.SMTP:

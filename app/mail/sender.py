@@ -36,8 +36,10 @@ class Address:
 
 
 def address_of(text: str, name: str = "") -> Address:
-    """An address as people write it; PermanentError where its domain can be none."""
+    """An address as people write it; PermanentError where it can be none."""
     local, _, domain = text.rpartition("@")
+    if not local or not domain or not text.isprintable():
+        raise PermanentError(f"{text[:100]!r} is not an address")
     if not domain.isascii():
         try:
             domain = idna.encode(domain, uts46=True).decode("ascii")

@@ -65,7 +65,8 @@ class MailboxDetailsForm(Form):
             general = "yes" if getattr(settings().phone, name) else "no"
             choices = [("", f"As in the settings ({general})"), ("yes", "Yes"), ("no", "No")]
             self._fields[name].choices = [SelectChoice(*choice) for choice in choices]
-        general = ATTACHMENT_WORDS[settings().smtp.attachment].lower()
+        words = ATTACHMENT_WORDS[settings().smtp.attachment]
+        general = words[0].lower() + words[1:]
         choices = [("", f"As in the settings ({general})"), *ATTACHMENT_WORDS.items()]
         self._fields["mail_attachment"].choices = [SelectChoice(*choice) for choice in choices]
 

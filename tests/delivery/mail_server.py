@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import ssl
@@ -34,6 +35,12 @@ class Handler:
     mails: list[Envelope] = field(default_factory=list)
     tls: list[bool] = field(default_factory=list)
     mail_options: list[list[str]] = field(default_factory=list)
+    # While this is cleared, what was sent is neither taken nor refused; so many were sent.
+    free: threading.Event = field(default_factory=threading.Event)
+    waiting: int = 0
+
+    def __post_init__(self) -> None:
+        self.free.set()
 
     async def handle_MAIL(
         self, server: Any, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -53,6 +60,8 @@ class Handler:
         return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:
+        self.waiting += 1
+        await asyncio.to_thread(self.free.wait, 60)
         if refusal := self._reply("DATA"):
             return refusal
         self.mails.append(envelope)

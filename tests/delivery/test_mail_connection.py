@@ -172,6 +172,7 @@ def test_a_black_hole_costs_the_time_out_and_no_more(settings: Settings) -> None
     [
         ((b"220 hello\r\n", b"250 hello\r\n", b"250 OK\r\n", b"250 OK\r\n", b"354 go on\r\n"), "closed the connection"),
         ((b"421 too busy\r\n",), "421 too busy"),
+        ((b"220 hello\r\n", b"250 hello\r\n", b"421 enough for now\r\n"), "421 enough for now"),
         ((b"554 no service here\r\n",), "554 no service here"),
         ((b"220 hello\r\n", b"250 hello\r\n", b"250 OK\r\n"), "closed the connection"),
         ((), "closed the connection"),
