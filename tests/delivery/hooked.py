@@ -30,9 +30,9 @@ def settings_of(app: Flask) -> Settings:
 
 
 def set_webhook(app: Flask, url: str = "", **values: Any) -> None:
-    """Settings of [webhook], with which receivers of tests may be called."""
+    """Settings of [webhook], with which receivers of this host may be called."""
     settings = settings_of(app)
-    values = {"allowed_networks": LOOPBACK, "timeout_seconds": 0.3} | values
+    values = {"allowed_networks": LOOPBACK, "timeout_seconds": 10.0} | values
     app.extensions["settings"] = replace(settings, webhook=replace(settings.webhook, url=url, **values))
 
 

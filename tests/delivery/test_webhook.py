@@ -232,8 +232,8 @@ class TestGone:
 class TestBadReceivers:
     """No answer: always in a sentence, always tried again."""
 
-    def left(self, app, url):
-        set_webhook(app, url)
+    def left(self, app, url, seconds=10.0):
+        set_webhook(app, url, timeout_seconds=seconds)
         box()
         [left] = deliver(message(app))
         assert left.state == "pending"
@@ -241,7 +241,7 @@ class TestBadReceivers:
 
     def test_one_that_hangs(self, app):
         with app.app_context(), receiving(hang) as receiver:
-            assert "no whole answer within 0.3 s" in self.left(app, receiver.url())
+            assert "no whole answer within 0.3 s" in self.left(app, receiver.url(), 0.3)
 
     def test_one_that_does_not_listen(self, app):
         with app.app_context():

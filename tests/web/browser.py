@@ -29,7 +29,13 @@ class _Forms(HTMLParser):
         super().__init__()
         self.found: list[Form] = []
         self._open: Form | None = None
-        self._select = ""
+        self._select = self._area = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._area and self._open is not None:
+            # The first line break belongs to the tag.
+            before = self._open.values[self._area]
+            self._open.values[self._area] = before + (data if before else data.removeprefix("\n"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
@@ -40,6 +46,9 @@ class _Forms(HTMLParser):
             return
         elif tag == "select":
             self._select = values["name"]
+        elif tag == "textarea":
+            self._area = values["name"]
+            self._open.values[self._area] = ""
         elif tag == "option" and self._select:
             if "selected" in values:
                 self._open.values[self._select] = values.get("value", "")
@@ -53,6 +62,8 @@ class _Forms(HTMLParser):
             self._open = None
         elif tag == "select":
             self._select = ""
+        elif tag == "textarea":
+            self._area = ""
 
 
 def forms_of(page: TestResponse) -> list[Form]:
