@@ -139,14 +139,17 @@ def rotate(extension: str | None, *, actor: str) -> str:
 
 
 def send_test(extension: str | None, *, actor: str) -> Tried:
-    """Post an event `test` and tell how it went; NotFound, Unavailable. It takes webhook.timeout_seconds at most."""
+    """Post an event `test`, also to a webhook that is off, and tell how it went; NotFound, Unavailable.
+
+    It takes webhook.timeout_seconds at most.
+    """
     scope = _scope(extension)
     _row(scope)
     box: Mailbox | None = mailboxes.get(extension) if extension is not None else None
     event = test_event(box)
     try:
         with readable():
-            hook = webhooks.hook_of(scope)
+            hook = webhooks.hook_of(scope, though_off=True)
     except NoWebhook as why:
         return Tried(False, f"Nothing was sent: {why}.", 0.0)
     with writing():

@@ -40,9 +40,17 @@ class Hook:
     lane: str
 
 
-def hook_of(scope: str) -> Hook:
+def hook_of(scope: str, *, though_off: bool = False) -> Hook:
     """The webhook of a mailbox's id, or `global`; NoWebhook, SettingsError (the key of the secrets), net.BadRequest."""
-    return _general() if scope == GLOBAL else _own(scope)
+    row = _general_row() if scope == GLOBAL else _own_row(scope)
+    if is_off(row) and not though_off:
+        raise NoWebhook("the webhook is switched off")
+    if scope != GLOBAL:
+        # Headers of the settings are for the settings' address alone: staff may not send their passwords elsewhere.
+        return Hook(scope, row.url, tuple(headers_of(row).items()), unseal(settings(), row.secret), row.lane)
+    wanted = settings().webhook
+    secret = wanted.secret or unseal(settings(), row.secret)
+    return Hook(scope, wanted.url, tuple(dict(wanted.headers).items()), secret, row.lane)
 
 
 def switch_off(hook: Hook, reason: str) -> None:
@@ -56,6 +64,11 @@ def switch_off(hook: Hook, reason: str) -> None:
         return
     row.off_at, row.off_reason = database_now(), reason[:200]
     audit.record(ACTOR, "webhook.off", hook.scope, reason)
+
+
+def switch_on(scope: str) -> None:
+    """Call a webhook again, in the transaction that is open."""
+    db.session.execute(update(Webhook).where(Webhook.scope == scope).values(off_at=None, off_reason=""))
 
 
 def is_off(row: Webhook | None) -> bool:
@@ -94,27 +107,14 @@ def general_row() -> Webhook:
     return row
 
 
-def _general() -> Hook:
-    wanted = settings().webhook
-    if not wanted.url:
+def _general_row() -> Webhook:
+    if not settings().webhook.url:
         raise NoWebhook("the settings have no webhook any more")
-    row = general_row()
-    if is_off(row):
-        raise NoWebhook("the webhook is switched off")
-    secret = wanted.secret or unseal(settings(), row.secret)
-    return Hook(GLOBAL, wanted.url, tuple(dict(wanted.headers).items()), secret, row.lane)
+    return general_row()
 
 
-def _own(mailbox_id: str) -> Hook:
+def _own_row(mailbox_id: str) -> Webhook:
     row = db.session.get(Webhook, mailbox_id)
     if row is None or not row.url:
         raise NoWebhook("the mailbox has no webhook any more")
-    if is_off(row):
-        raise NoWebhook("the webhook is switched off")
-    # Headers of the settings are for the settings' address alone: staff may not send their passwords elsewhere.
-    return Hook(mailbox_id, row.url, tuple(headers_of(row).items()), unseal(settings(), row.secret), row.lane)
-
-
-def switch_on(scope: str) -> None:
-    """Call a webhook again, in the transaction that is open."""
-    db.session.execute(update(Webhook).where(Webhook.scope == scope).values(off_at=None, off_reason=""))
+    return row

@@ -166,7 +166,7 @@ class TestTrying:
         reachable.play(reply(500))
         save(browser, url=reachable.url())
         answer = act(browser, f"{PAGE}/test", headers=HTMX)
-        assert answer.text.startswith('<p class="notice problem"')
+        assert answer.text.startswith('<div class="notice problem"')
         assert "500 Internal Server Error" in answer.text
 
     def test_an_address_that_leads_inside_is_refused(self, browser: Browser, receiver: Receiver) -> None:
@@ -196,7 +196,8 @@ class TestState:
             deliver(message(app))
         page = browser.get(PAGE)
         assert "answered 410 Gone: the webhook is switched off." in page.text
-        assert "Nothing was sent: the webhook is switched off." in act(browser, f"{PAGE}/test").text
+        assert "answered 200 OK." in act(browser, f"{PAGE}/test").text
+        assert mailbox_row(app).off_at is not None
         assert browser.submit(PAGE, f"{PAGE}/on").location == PAGE
         page = browser.get(PAGE)
         assert "In use" in page.text
