@@ -78,7 +78,8 @@ class AzureStore(RemoteStore):
 
         if not isinstance(error, HttpResponseError) or error.status_code is None:
             return told(of_connection(error), self._bucket)
-        code = str(getattr(error, "error_code", None) or error.status_code)
+        said = getattr(error, "error_code", None) or error.status_code
+        code = str(getattr(said, "value", said))
         fault = _FAULT_OF.get(code)
         if fault is Fault.KEY:
             fault = _why_refused(str(error))

@@ -20,7 +20,10 @@ class Fault(Enum):
     )
     BUCKET = ("there is no bucket {bucket}", "Make it, or correct storage.bucket and storage.region")
     BUCKET_NAME = ("{bucket} cannot be the name of a bucket", "Correct storage.bucket")
-    REGION = ("the bucket {bucket} is in another region", "Correct storage.region and storage.endpoint")
+    REGION = (
+        "the store sends requests for {bucket} to another region or address",
+        "Correct storage.region and storage.endpoint",
+    )
     CLOCK = ("the store says that this host's clock is wrong", "Set it by NTP (timedatectl set-ntp true)")
     TLS = (
         "the store's certificate is not trusted",
@@ -47,6 +50,9 @@ def told(fault: Fault, bucket: str, code: str = "") -> StoreError:
 def of_connection(error: BaseException) -> Fault:
     """The fault of an error below HTTP, from its words: libraries wrap what the system said in many layers."""
     text = " ".join(_words(error))
+    if "RecursionError" in text:
+        # botocore follows redirects without end where a proxy redirects everything.
+        return Fault.REGION
     if re.search(r"certificate|CERTIFICATE_VERIFY|SSLError|\bssl\b", text, re.IGNORECASE):
         return Fault.TLS
     if re.search(r"NameResolution|getaddrinfo|Name or service not known|name resolution|nodename", text):

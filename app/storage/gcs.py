@@ -32,6 +32,8 @@ class GcsStore(RemoteStore):
             endpoint = f"https://{endpoint}"
         options = ClientOptions(api_endpoint=endpoint) if endpoint else None
         client = storage.Client(project=NO_PROJECT, credentials=self._credentials(), client_options=options)
+        # For its traces it would ask for the bucket's settings, in a thread of its own and perhaps without the right.
+        client._bucket_metadata_cache = None
         return client.bucket(self._bucket)
 
     def _credentials(self) -> Any:

@@ -75,7 +75,7 @@ class S3Store(RemoteStore):
         from botocore.exceptions import BotoCoreError, ClientError
         from urllib3.exceptions import HTTPError
 
-        return (ClientError, BotoCoreError, HTTPError, ValueError, OSError)
+        return (ClientError, BotoCoreError, HTTPError, RecursionError, ValueError, OSError)
 
     def _told(self, error: Exception) -> StoreError:
         from botocore import exceptions as boto

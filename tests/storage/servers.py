@@ -100,7 +100,7 @@ def check_signatures(url: str, wanted: bool = True) -> None:
 
 @contextmanager
 def s3rver(folder: Path) -> Iterator[StorageSettings]:
-    """s3rver, an S3 server of another make, which checks signatures and Content-MD5."""
+    """s3rver, an S3 server of another make; of signatures it looks at the access key and the time only."""
     port = free_port()
     command = [_node("s3rver"), "-d", str(folder), "-a", "127.0.0.1", "-p", str(port), "-s"]
     with process([*command, "--configure-bucket", BUCKET], port):

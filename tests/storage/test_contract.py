@@ -22,7 +22,8 @@ HOSTILE = (
 )  # fmt: skip
 
 
-@pytest.fixture(params=["local", *REMOTE])
+# Tests of one server run in one process, so that it is started once.
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("local", *REMOTE)])
 def store(request: pytest.FixtureRequest, tmp_path: Path, servers: Servers) -> Store:
     """An empty store: a folder, or a prefix of its own in a bucket."""
     if request.param == "local":
