@@ -14,8 +14,8 @@ class Proxy:
     """Listens on a port of 127.0.0.1 and hands everything on to another. Use it as a context.
 
     requests: method and path of each, in order; sent: all that went to the server. cut_up, cut_down: bytes of one
-    connection to and from the server after which it is cut; cuts: how many connections that may still happen to. spoil: a byte string that is changed on its
-    way to the server.
+    connection to and from the server after which it is cut; cuts: how many connections that may still happen to.
+    spoil: a byte string that is changed on its way to the server.
     """
 
     def __init__(self, port: int) -> None:
