@@ -30,6 +30,9 @@ KEY = "messages/a/b.wav"
 MIB = 1024 * 1024
 KINDS = {"s3": S3Store, "azure": AzureStore, "gcs": GcsStore}
 SMALLEST_PART = {"s3": 5 * MIB, "azure": 256 * 1024, "gcs": 4 * MIB}
+# s3rver writes what came of a request that was cut into the object, even beside the next one; no store that keeps an
+# object whole or not at all does, so it cannot show what becomes of an upload that is cut.
+WHOLE = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in REMOTE if name != "s3rver"]
 grouped = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in REMOTE]
 
 
@@ -78,6 +81,7 @@ def test_a_large_file_goes_in_parts(line: Line) -> None:
     assert b"".join(line.store().open(KEY).blocks(size - 5)) == content[-5:]
 
 
+@pytest.mark.parametrize("line", WHOLE, indirect=True)
 def test_an_upload_that_is_cut_once_is_sent_again(line: Line) -> None:
     path, digest, content = line.take(200_000)
     line.proxy.cut_up, line.proxy.cuts = 100_000, 1
@@ -86,6 +90,7 @@ def test_an_upload_that_is_cut_once_is_sent_again(line: Line) -> None:
     assert b"".join(line.store(direct=True).open(KEY).blocks()) == content
 
 
+@pytest.mark.parametrize("line", WHOLE, indirect=True)
 def test_an_upload_that_is_always_cut_leaves_no_object(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.storage.azure.ATTEMPTS", 2)
     monkeypatch.setattr("app.storage.gcs.RETRY_SECONDS", 2)
@@ -93,9 +98,7 @@ def test_an_upload_that_is_always_cut_leaves_no_object(line: Line, monkeypatch: 
     line.proxy.cut_up, line.proxy.cuts = 100_000, 1000
     with pytest.raises(StoreError, match=r"broke|does not answer"):
         line.store().put(KEY, path, sha256=digest, metadata={})
-    # s3rver keeps what came of the body, as no other does; without a hash it is not taken for the recording.
-    there = line.store(direct=True).stat(KEY)
-    assert there is None or there.sha256 is None
+    assert line.store(direct=True).stat(KEY) is None
     line.proxy.cuts = 0
     line.store().put(KEY, path, sha256=digest, metadata={})
     assert b"".join(line.store(direct=True).open(KEY).blocks()) == content
