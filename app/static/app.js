@@ -80,7 +80,10 @@ htmx.defineExtension("keyed", {
 // Whoever pressed a button that is gone now, such as Undo, goes on from what it changed.
 document.addEventListener("htmx:afterSettle", (event) => {
   const { target, requestConfig } = event.detail;
-  if (requestConfig && !requestConfig.elt.isConnected && document.activeElement === document.body) target.focus();
+  if (!requestConfig || requestConfig.elt.isConnected || document.activeElement !== document.body) return;
+  // What renews itself, and was not pressed, takes no focus. A target that was replaced has its id again.
+  const place = target.isConnected ? target : document.getElementById(target.id);
+  if (place && !requestConfig.elt.id.startsWith("poll-")) place.focus();
 });
 
 // A row that left its list while it played goes when it has ended.

@@ -75,7 +75,7 @@ def test_a_history_is_opened_and_tried_again(open_browser: Callable[..., Page], 
     page.goto(f"/console/voicemail/{extension}")
     row = page.locator(f"#message-{message_id}")
     expect(row.get_by_text("Webhook could not be sent")).to_be_visible()
-    row.get_by_text("Deliveries", exact=True).click()
+    row.locator("summary").click()
     if not javascript:
         row.get_by_role("link", name="What became of each attempt").click()
         row = page.locator("main")
@@ -125,6 +125,7 @@ def test_by_keyboard_in_a_narrow_window(open_browser: Callable[..., Page], site:
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.keyboard.press("Enter")
     expect(page.locator(".notice.done")).to_be_visible()
+    expect(page.locator(f"#poll-history-{message_id}")).to_be_focused()
     fail(site, message_id)
     page.goto(LIST)
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
