@@ -124,11 +124,12 @@ def smtp(settings: Settings) -> str:
     try:
         with connect(settings, ANSWER_SECONDS) as connection:
             connection.noop()
+        sender = sender_of(settings)
     except DeliveryError as error:
         raise Wrong(str(error), "Check [voicemail.smtp]") from None
     if wanted.username and not (wanted.use_tls or wanted.port == smtplib.SMTP_SSL_PORT):
         raise Doubtful(f"{wanted.host}:{wanted.port} gets the password without TLS", "Set smtp.use_tls if it can do it")
-    return f"{wanted.host}:{wanted.port}, from {sender_of(settings).address}"
+    return f"{wanted.host}:{wanted.port}, from {sender.address}"
 
 
 def prompts(settings: Settings) -> str:

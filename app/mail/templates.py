@@ -76,7 +76,10 @@ def _rendered(own: Path | None, names: tuple[str, ...], variables: dict[str, Any
 @cache
 def _environment(own: Path | None) -> ImmutableSandboxedEnvironment:
     folders = [folder for folder in (own, BUILT_IN) if folder]
+    # A file that appears beside a built-in one would not be noticed by a cache.
+    cache_size = 0 if own else 400
     return ImmutableSandboxedEnvironment(
+        cache_size=cache_size,
         loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
         autoescape=lambda name: name is not None and name.endswith(".html"),
         undefined=StrictUndefined,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from app.database import afterwards
 from app.extensions import db
 from app.models import Delivery, Mailbox, Message
 from app.models.base import database_now
@@ -16,7 +15,7 @@ from app.models.mailbox import NO_ATTACHMENT, READ, TRASH
 from app.models.message import DISCARDED, NEW, SAVED
 from app.services import audit, events
 from app.services.context import settings
-from app.services.inbox import changed, tell_lamps
+from app.services.inbox import changed
 from app.services.outbox_rows import EMAIL
 
 ACTOR = "e-mail"
@@ -52,10 +51,6 @@ def settle(message_id: str) -> None:
         message.state = SAVED
         changed(events.MESSAGE_READ, box.id, message_id)
         audit.record(ACTOR, f"message.{SAVED}", message_id)
-    else:
-        return
-    mailbox_id = box.id
-    afterwards(lambda: tell_lamps(mailbox_id))
 
 
 def _mailed_to_all(message_id: str) -> bool:

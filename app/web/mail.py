@@ -8,9 +8,10 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.config import Settings
+from app.delivery.errors import PermanentError
 from app.mail import facts, trial
 from app.mail.compose import texts_of
-from app.mail.sender import sender_of
+from app.mail.sender import Address, sender_of
 from app.mail.templates import Texts
 from app.models import Mailbox
 from app.models.mailbox import NO_ATTACHMENT
@@ -44,7 +45,6 @@ def preview(extension: str) -> AnyResponse:
             titles=TITLES,
             kind=kind,
             texts=_texts(mailbox, kind, settings),
-            sender=sender_of(settings),
             **_about(mailbox, settings),
         )
     )
@@ -74,7 +74,12 @@ def test(extension: str) -> AnyResponse:
 
 
 def _about(mailbox: Mailbox, settings: Settings) -> dict[str, Any]:
+    try:
+        sender = sender_of(settings)
+    except PermanentError:
+        sender = Address("", settings.smtp.sender)
     return {
+        "sender": sender,
         "recipients": addresses.split(mailbox.email),
         "server": settings.smtp.host,
         "attachment": after_mailing.attachment_of(mailbox),

@@ -184,6 +184,11 @@ def test_a_template_that_is_no_text_and_one_that_changes(settings: Settings) -> 
     assert rendered(settings, about("en", settings)).subject == SUBJECTS["en"]
     file.write_text("One")
     assert rendered(settings, about("en", settings)).subject == "One"
+    # One that appears beside the others, and one that goes.
+    file.unlink()
+    (own / "message.txt").write_text("Two")
+    texts = rendered(settings, about("en", settings))
+    assert (texts.subject, texts.text) == (SUBJECTS["en"], "Two\n")
 
 
 @pytest.mark.parametrize("subject", ["x" * 200, "王" * 200, "é x " * 50, "a" * 70 + " 𝕰" * 60])

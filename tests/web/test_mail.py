@@ -128,6 +128,12 @@ class TestPreview:
         assert "has no e-mail address" in page
         assert TEST not in page
 
+    def test_a_sender_that_cannot_be_is_told_by_the_test(self, app: Flask, browser: Browser, mailed: str) -> None:
+        with serving() as (_, port):
+            use(app, port, sender="voicemail@\u2019.example")
+            assert browser.get(MAIL).status_code == 200
+            assert "has a domain that cannot be" in browser.submit(MAIL, TEST).text
+
     def test_a_broken_template_is_told(self, app: Flask, browser: Browser, mailed: str) -> None:
         own = templates.folder_of(app.extensions["settings"]) / "en"
         own.mkdir(parents=True)
