@@ -23,7 +23,7 @@ from app.models.base import utc_now
 from app.services import events, mailboxes, messages, outbox, phone_access
 from app.services.mailbox_options import Options
 from tests.conftest import PIN, leave_message
-from tests.delivery.mail_server import Handler, use
+from tests.delivery.mail_server import Handler, serving, use
 from tests.jobs.owed import change, make_due
 from tests.services.together import together
 from voice.media.g711 import Law, decode
@@ -184,6 +184,17 @@ def test_a_server_that_takes_no_large_mail_gets_the_link(here: Flask, sent: Hand
     assert list(mail.iter_attachments()) == []
     assert (rows(message_id)[ANNA].state, rows(message_id)[ANNA].last_error) == ("done", email.REFUSED_SIZE)
     assert message_now(message_id).state == "new"
+
+
+def test_a_server_that_announces_what_it_takes_gets_the_link(here: Flask) -> None:
+    mailbox(here)
+    with serving(data_size_limit=20_000) as (handler, port):
+        use(here, port)
+        message_id = leave(here)
+        deliver(message_id, "upload", ANNA)
+    (mail,) = handler.parsed()
+    assert list(mail.iter_attachments()) == []
+    assert (rows(message_id)[ANNA].state, rows(message_id)[ANNA].last_error) == ("done", email.REFUSED_SIZE)
 
 
 def test_a_recording_that_cannot_be_converted_is_linked_to(here: Flask, sent: Handler) -> None:
