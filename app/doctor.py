@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import LANGUAGES, PROJECT_ROOT, Settings
 from app.delivery.errors import DeliveryError
+from app.doctor_secrets import secrets
 from app.doctor_sip import registrar, sip
 from app.findings import Doubtful, Wrong
 from app.launch.checks import describe, open_engine, reason_of, uses_embedded_valkey
@@ -210,6 +211,7 @@ CHECKS = (
     Check("migrations", migrations),
     Check("redis", messenger),
     Check("storage", storage),
+    Check("secrets", secrets),
     Check("smtp", smtp),
     Check("sip", sip),
     Check("registrar", registrar),

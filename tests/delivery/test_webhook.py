@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from app.delivery.webhook import retry_after
 from app.extensions import db
-from app.models import Attempt, Event
+from app.models import Attempt, Event, Webhook
 from app.services import mailboxes, messages, purge, webhook_changes
 from tests.delivery.hooked import (
     box,
@@ -281,9 +281,11 @@ class TestNothingToTell:
         assert (told["id"], told["caller"], told["caller_name"], told["audio_url"]) == (message_id, "", "", None)
 
     def test_a_deleted_mailbox(self, hooked, receiver):
+        own_webhook("1001", receiver.url("/own"))
         message_id = message(hooked)
         mailboxes.delete("1001", confirm="1001", actor="test")
-        assert deliver(message_id)[0].state == "skipped"
+        assert [left.state for left in deliver(message_id)] == ["skipped", "skipped"]
+        assert [kept.scope for kept in db.session.query(Webhook)] == ["global"]
 
     def test_a_webhook_that_was_taken_away(self, hooked, receiver):
         own_webhook("1001", receiver.url("/own"))

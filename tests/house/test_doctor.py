@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from app import doctor, migrate
+from app import create_app, doctor, migrate
 from app.config import Settings, load_settings
+from app.extensions import db
+from app.models import Webhook
+from app.secret_box import seal
 
 
 @pytest.fixture
@@ -154,6 +157,21 @@ def test_a_settings_file_with_a_password_that_others_may_read(tmp_path: Path) ->
         doctor.permissions(settings(tmp_path))
     file.chmod(0o600)
     assert doctor.permissions(settings(tmp_path))
+
+
+def test_secrets_that_the_key_does_not_read(tmp_path: Path) -> None:
+    mine = settings(tmp_path)
+    migrate.upgrade(mine)
+    assert doctor.secrets(mine) == "none in the database yet"
+    application = create_app(mine)
+    with application.app_context():
+        db.session.add(Webhook(scope="global", secret=seal(mine, "of a webhook")))
+        db.session.commit()
+        db.engine.dispose()
+    assert doctor.secrets(mine) == "1 in the database can be read"
+    mine.encryption_key_file.unlink()
+    with pytest.raises(doctor.Wrong, match="encryption_key"):
+        doctor.secrets(mine)
 
 
 def test_a_mail_server_that_is_away(tmp_path: Path) -> None:
