@@ -262,3 +262,9 @@ def test_the_path_of_the_embedded_valkey_fits_into_a_socket_address(tmp_path: Pa
 )
 def test_a_registrar_is_a_host_a_port_or_a_uri(tmp_path: Path, written: str, read: str) -> None:
     assert load(tmp_path, f'[voicemail.sip]\nregistrar = "{written}"').sip.registrar == read
+
+
+def test_who_is_told_of_waiting_messages(tmp_path: Path) -> None:
+    sip = load(tmp_path, '[sip]\nmwi_target = " OFF "\nmwi_user = "mwi-{extension}@PBX.example:5070"\n').sip
+    assert (sip.mwi_target, sip.mwi_user) == ("off", "mwi-{extension}@pbx.example:5070")
+    assert load(tmp_path, '[sip]\nmwi_target = "sip:pbx.example;transport=udp"\n').sip.mwi_target == "pbx.example"

@@ -79,6 +79,10 @@ def load(folder: Path, document: str | bytes = "", **environment: str) -> Settin
                 "[::g]",
             )
         ),
+        ('[voicemail.sip]\nmwi_target = "pbx:0"', "sip.mwi_target", "must be host, host:port or a sip: URI"),
+        ('[voicemail.sip]\nmwi_user = "1001"', "sip.mwi_user", "must hold {extension} once"),
+        ('[voicemail.sip]\nmwi_user = "{extension}>x"', "sip.mwi_user", "must hold {extension} once"),
+        ('[voicemail.sip]\nmwi_user = "{extension}@a b"', "sip.mwi_user", "must be host, host:port or a sip: URI"),
         ('[voicemail.sip]\nregistrar = "sips:pbx"', "sip.registrar", "registration goes over UDP"),
         ('[voicemail.sip]\nregistrar = "sip:pbx;transport=tcp"', "sip.registrar", "transport=udp"),
         ("[voicemail.sip]\nregister_seconds = 30", "sip.register_seconds", "must be from 60 to 86400"),

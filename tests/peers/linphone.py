@@ -48,7 +48,8 @@ class Linphone:
         """say: 16-bit samples at 8 kHz, spoken from the answer on."""
         folder.mkdir(parents=True)
         self._heard, self.log = folder / "heard.wav", folder / "log"
-        sip_port, rtp_port = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM) & ~1
+        self.port = sip_port = free_port(socket.SOCK_DGRAM)
+        rtp_port = free_port(socket.SOCK_DGRAM) & ~1
         (folder / "rc").write_text(SETTINGS.format(host=HOST, sip_port=sip_port, rtp_port=rtp_port))
         with wave.open(str(folder / "say.wav"), "wb") as file:
             file.setnchannels(1)

@@ -15,6 +15,7 @@ from app.services import inbox, lamps, mailboxes
 from tests.peers.baresip import Baresip, needs_baresip
 from tests.peers.instance import HOST, Instance, VoiceWorker
 from tests.peers.kamailio import Kamailio, needs_kamailio
+from tests.peers.linphone import Linphone, needs_linphone
 from tests.sip.peer import Leg, Peer
 from tests.sip.registrar import Registrar, answer_to
 from tests.sip.subscriber import ACCEPT, Subscriber
@@ -126,14 +127,12 @@ request_route {
 class RegisteredPhone(Peer):
     """Registers at a Kamailio and answers what comes."""
 
-    def __init__(self, pbx: Kamailio, user: str) -> None:
+    def __init__(self, pbx: Kamailio, user: str, port: int = 0) -> None:
+        """port: where NOTIFYs are to go instead."""
         super().__init__((HOST, pbx.port))
-        self.leg = Leg(self, uri=f"sip:{user}@{HOST}:{pbx.port}", contact=f"<sip:{user}@{HOST}:{self.port}>")
-        self.register()
-
-    def register(self) -> None:
-        self.leg.send("REGISTER", "Expires: 600")
-        assert self.final("REGISTER", self.leg.call_id).code == 200
+        leg = Leg(self, uri=f"sip:{user}@{HOST}:{pbx.port}", contact=f"<sip:{user}@{HOST}:{port or self.port}>")
+        leg.send("REGISTER", "Expires: 600")
+        assert self.final("REGISTER", leg.call_id).code == 200
 
     def told(self, counts: str) -> SipMessage:
         """The NOTIFY with these counts; all are answered."""
@@ -174,6 +173,25 @@ def test_a_pbx_that_asks_for_a_password_passes_counts_on_to_its_phones(
     until(lambda: _answers(instance, other) == ["404 Not Found"], 15, "the answer of a phone that is not registered")
     assert again.stop() == 0
     phone.close()
+
+
+@needs_linphone
+@needs_kamailio
+def test_a_softphone_takes_what_its_pbx_passes_on(
+    start_worker: Callable[..., VoiceWorker], start_kamailio: Callable[[str], Kamailio], valkey: str, tmp_path: Path
+) -> None:
+    pbx = start_kamailio(PBX)
+    place = f"{HOST}:{pbx.port}"
+    with Linphone(tmp_path / "phone", bytes(16000)) as phone:
+        RegisteredPhone(pbx, "7001", phone.port).close()
+        worker = start_worker(
+            REDIS_URL=valkey,
+            VOICEMAIL__SIP__MWI_TARGET=place,
+            VOICEMAIL__SIP__USERNAME="pbx",
+            VOICEMAIL__SIP__PASSWORD="s3cret",
+        )
+        extension = worker.instance.mailbox("7001")
+        until(lambda: _answers(worker.instance, extension) == ["200 Ok"], 30, "the answer of linphonec")
 
 
 def told_pbx(pbx: Registrar, counts: bytes) -> None:

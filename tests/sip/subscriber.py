@@ -28,6 +28,8 @@ class Desk:
         self.kept: dict[str, dict[str, Any]] = {}
         self.lamps: list[Told] = []
         self.full = self.mute = False
+        # How often it was asked for counts.
+        self.asked = 0
         self._phone = phone
 
     def find(self, users: list[str], on_found: Callable[[Answer], None]) -> bool:
@@ -39,6 +41,7 @@ class Desk:
 
     def count(self, mailbox_ids: Iterable[str]) -> None:
         wanted = set(mailbox_ids)
+        self.asked += 1
         found = self.answer if isinstance(self.answer, MessageCounts) else None
         if "box" in wanted and not self.mute:
             self._phone.sip.post(lambda: self._phone.subscriptions.counted({"box": found}))

@@ -411,8 +411,9 @@ def test_nobody_is_told_of_no_messages_before_they_are_counted(
     subscriber.notified()
     (row,) = counter.kept.values()
     phone.sip.post(lambda: phone.subscriptions._forget(next(iter(phone.subscriptions._held.values()))))
-    counter.mute = True
+    counter.mute, asked = True, counter.asked
     phone.sip.post(lambda: phone.subscriptions.restore([row]))
+    until(lambda: counter.asked > asked, 5, "the question for counts")
     assert subscriber.subscribe().code == 200
     assert subscriber.peer.is_answered()
     assert [heard.content for heard in subscriber.peer.heard if heard.method == "NOTIFY"] == [BODY]
@@ -435,3 +436,69 @@ def test_numbers_rise_over_a_restart_after_however_many_notifies(
         notify = subscriber.notified()
     (row,) = counter.kept.values()
     assert row["dialog"]["local_sequence"] > notify.cseq[0] + 400
+
+
+def test_what_each_notify_came_to_is_told(phone: Phone, counter: Desk, subscriber: Subscriber) -> None:
+    counter.answer = waiting(2, 8, version=4)
+    subscriber.subscribe()
+    subscriber.notified()
+    until(lambda: counter.lamps, 5, "what came of it")
+    (told,) = counter.lamps
+    assert (told.key, told.kind) == (next(iter(counter.kept)), "subscription")
+    assert (told.answer, told.works, told.version, told.counts) == ("200 OK", True, 4, counter.answer)
+    assert told.device == f"sip:peer@127.0.0.1:{subscriber.peer.port}"
+    assert 3590 <= told.remaining <= 3600
+    counter.answer = waiting(3, 8, version=5)
+    change(phone)
+    subscriber.notified("503 Busy", "Retry-After: 60")
+    until(lambda: len(counter.lamps) == 2, 5, "what came of it")
+    assert (counter.lamps[1].answer, counter.lamps[1].works, counter.lamps[1].version) == ("503 Busy", False, None)
+
+
+def test_nothing_is_told_of_one_that_ended(phone: Phone, counter: Desk, subscriber: Subscriber) -> None:
+    subscriber.subscribe()
+    subscriber.notified()
+    until(lambda: counter.lamps, 5, "what came of it")
+    subscriber.subscribe(seconds=0)
+    subscriber.notified()
+    assert subscriber.peer.is_answered()
+    assert len(counter.lamps) == 1
+
+
+def test_changes_are_told_once_a_second_and_a_refresh_at_once(start: Callable[..., Phone]) -> None:
+    phone = start(SubscriptionRules())
+    phone.subscriptions.desk = desk = Desk(phone)
+    phone.subscriptions.restored = True
+    peer = Peer(("127.0.0.1", phone.sip.myPort))
+    subscriber = Subscriber(peer)
+    subscriber.subscribe()
+    subscriber.notified()
+    desk.answer = waiting(3, version=3)
+    change(phone)
+    subscriber.told("3/0 (0/0)")
+    before = len([heard for heard in peer.heard if heard.method == "NOTIFY"])
+    for number in range(4, 30):
+        desk.answer = waiting(number, version=number)
+        change(phone)
+        assert peer.is_answered()
+    subscriber.told("29/0 (0/0)")
+    # The two changes of a second in which the machine was slow, too.
+    assert len([heard for heard in peer.heard if heard.method == "NOTIFY"]) - before <= 3
+    desk.answer = waiting(30, version=30)
+    subscriber.subscribe()
+    subscriber.told("30/0 (0/0)")
+    peer.close()
+
+
+def test_counts_are_repeated_and_a_dead_phone_ends_that(start: Callable[..., Phone]) -> None:
+    phone = start(SubscriptionRules(pace=0.0, repeat=0.2))
+    phone.subscriptions.desk = Desk(phone)
+    peer = Peer(("127.0.0.1", phone.sip.myPort))
+    subscriber = Subscriber(peer)
+    subscriber.subscribe()
+    first = subscriber.notified()
+    again = subscriber.notified()
+    assert (again.content, again.cseq[0]) == (first.content, first.cseq[0] + 1)
+    subscriber.notified("481 Gone")
+    held(phone, 0)
+    peer.close()
