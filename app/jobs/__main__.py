@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 
 from app.config import Settings, SettingsError, load_settings
 from app.extensions import db
@@ -17,6 +18,7 @@ log = logging.getLogger("app.jobs")
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 TEND_SECONDS = 1.0
 JOIN_SECONDS = 2.0
+SWEEP_SECONDS = 3600.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,12 +49,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _worker(settings: Settings) -> None:
     from app.jobs.worker import JobWorkers
+    from app.storage import cache
 
     workers = JobWorkers(settings)
     workers.tend()
     log.info("serving the queues of %s", settings.host_name)
+    next_sweep = 0.0
     while signal.sigtimedwait(STOP_SIGNALS, TEND_SECONDS) is None:
         workers.tend()
+        if time.monotonic() >= next_sweep:
+            # Another host may have purged what lies here, and nobody else looks into this host's cache.
+            cache.sweep(settings)
+            next_sweep = time.monotonic() + SWEEP_SECONDS
     workers.end()
 
 

@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
@@ -27,8 +28,13 @@ PARTS = "parts"
 STALE_PART_SECONDS = 3600
 SWEEP_SECONDS = 5
 LARGE_SHARE = 64
+TOUCH_SECONDS = 60
+REMEMBERED = 10_000
 UNHEARD_SECONDS = 7 * 86400
 """What nobody heard for so long goes too: another host may have purged it."""
+
+_whole: dict[str, tuple[int, int, int]] = {}
+"""Files that were found to be what their hash says: inode, size, time of the last writing."""
 
 
 def folder_of(settings: Settings) -> Path:
@@ -98,7 +104,7 @@ def _path(settings: Settings, key: str) -> Path:
     return folder_of(settings) / name[:2] / name
 
 
-def _found(settings: Settings, key: str, size: int, sha256: str) -> IO[bytes] | None:
+def _found(settings: Settings, key: str, size: int, sha256: str) -> BufferedReader | None:
     """The file, open at its start, if it is here and is what it should be; else it goes."""
     path = _path(settings, key)
     try:
@@ -106,16 +112,36 @@ def _found(settings: Settings, key: str, size: int, sha256: str) -> IO[bytes] | 
     except OSError:
         return None
     with suppress(OSError):
-        if os.fstat(file.fileno()).st_size == size and hashlib.file_digest(file, "sha256").hexdigest() == sha256:
-            file.seek(0)
+        if _is_whole(file, size, sha256):
             # When it was heard last; the access time of a file system may be switched off.
-            os.utime(path)
+            if time.time() - os.fstat(file.fileno()).st_mtime > TOUCH_SECONDS:
+                os.utime(file.fileno())
+                _whole[sha256] = _state(file)
             return file
     file.close()
     log.warning("%s is damaged in the cache, it is read anew", key)
     with suppress(OSError):
         path.unlink()
     return None
+
+
+def _is_whole(file: BufferedReader, size: int, sha256: str) -> bool:
+    """Whether the file is what the hash says; it is read once, not at each seek, as long as nobody writes to it."""
+    state = _state(file)
+    if state[1] != size:
+        return False
+    if _whole.get(sha256) != state:
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            return False
+        if len(_whole) >= REMEMBERED:
+            _whole.clear()
+        _whole[sha256] = state
+    return True
+
+
+def _state(file: IO[bytes]) -> tuple[int, int, int]:
+    facts = os.fstat(file.fileno())
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 def _blocks(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.jobs import queue
+from app.storage import cache
 from tests.jobs.owed import CONTENT, message_of, owe, row, settings_of
 from tests.jobs.valkey_server import ValkeyServer
 from tests.support import until
@@ -125,6 +127,16 @@ def test_a_saved_take_is_uploaded_and_its_spool_files_go(app, server, start):
     message_id = owe(app)
     assert enqueue(app, message_id)
     wait_uploaded(app, message_id)
+
+
+def test_what_nobody_heard_for_a_week_leaves_the_cache_of_this_host(app, server, start):
+    server.start()
+    old = cache.folder_of(settings_of(app)) / "ab" / "abcd"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"purged by another host")
+    os.utime(old, (1, time.time() - cache.UNHEARD_SECONDS - 60))
+    start("worker")
+    until(lambda: not old.exists(), START_SECONDS, "the cache is swept")
 
 
 def test_redis_away_at_the_save_and_at_the_start(app, server, start):
