@@ -20,6 +20,8 @@ from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.retry import Retry
 from rq import Queue, SimpleWorker, Worker
+from rq.exceptions import InvalidJobOperation
+from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
@@ -112,6 +114,17 @@ class _Patient(BaseWorker):
             outage.began(error)
             raise
         outage.ended()
+
+    def handle_job_success(self, job: Job, *args: Any, **kwargs: Any) -> None:
+        """What RQ notes of a job that ended; nothing where Redis knows it no longer.
+
+        The relay may put a delivery into its queue once more while it is done. The second job has nothing to do, ends
+        first, and takes what is known of both with it.
+        """
+        try:
+            super().handle_job_success(job, *args, **kwargs)
+        except (InvalidJobOperation, ValueError):
+            log.debug("job=%s was done twice", job.id)
 
     def subscribe(self) -> None:
         """Nothing: the thread of the command channel would be alive across each fork."""

@@ -7,6 +7,7 @@ import os
 import pytest
 import redis
 from rq import Queue
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from app.jobs.worker import DeliveryWorker, QueueWorker
@@ -23,3 +24,23 @@ def test_deliveries_are_not_forked_and_other_jobs_are(
         job.refresh()
         assert job.is_finished
         assert (job.return_value() != os.getpid()) is forks
+
+
+def forget(url: str, job_id: str) -> None:
+    """A job that is forgotten before it ends."""
+    with redis.Redis.from_url(url) as connection:
+        Job.fetch(job_id, connection=connection, serializer=JSONSerializer).delete()
+
+
+def test_a_job_that_came_twice_and_whose_second_ended_first_is_no_failure(
+    valkey: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with redis.Redis.from_url(valkey) as connection:
+        queue = Queue("jobs", connection=connection, serializer=JSONSerializer)
+        queue.enqueue_call("tests.jobs.test_workers.forget", args=(valkey, "once"), job_id="once", result_ttl=0)
+        worker = DeliveryWorker([queue], connection=connection, serializer=JSONSerializer)
+        worker.work(burst=True, logging_level="WARNING")
+        assert worker.successful_job_count == 0
+        assert queue.failed_job_registry.count == 0
+        assert not queue.count
+    assert "Traceback" not in caplog.text
