@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from sqlalchemy import ColumnElement, CursorResult, Update, and_, exists, or_, select, update
-from sqlalchemy.orm import aliased
 
 from app.config import DeliverySettings
 from app.database import writing
@@ -30,6 +29,8 @@ from app.services.outbox_rows import EMAIL, UPLOAD, WEBHOOK
 HEAD_START_SECONDS = 2.0
 # Deliveries that failed together are not tried again together: waits are longer by up to this part.
 JITTER = 0.25
+# Made once, and of the table: an alias of the class at each claim took a sixth of the time of an upload.
+_EARLIER = Delivery.__table__.alias("earlier")
 WORKER_ENDED = "the worker ended in the middle of an attempt"
 
 
@@ -256,7 +257,7 @@ def _open_again(which: ColumnElement[bool], note: Callable[[str], None] | None =
 
 def _may_start(now: datetime) -> ColumnElement[bool]:
     """Free, with no receiver that rests; every earlier one of the event has ended an attempt or had its head start."""
-    earlier = aliased(Delivery)
+    earlier = _EARLIER.c
     holds_back = or_(
         and_(earlier.state == PENDING, earlier.attempts == 0),
         and_(
