@@ -17,7 +17,7 @@ MESSAGES, FAULTS = 300, 30
 SECONDS = 130.0
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_nothing_is_lost_whatever_breaks(tmp_path: Path) -> None:
     with Chaos(tmp_path, SEED) as chaos:
         chaos.run(SEED, SECONDS, MESSAGES)

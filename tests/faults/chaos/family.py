@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,20 +21,21 @@ from tests.peers.instance import Instance
 PAUSE_SECONDS = 0.3
 LOOK_SECONDS = 0.05
 STOP_SECONDS = 15.0
-# Whom kill() kills: one of the processes by its name, or a child of one of them.
+VALKEY = "valkey"
+# Whom a kill hits: one of the processes by its name, or a child of one of them.
 CHILDREN = {"keeper": "voice", "worker": "jobs"}
 
 
 class Family:
-    """Web, voice, jobs, relay and Valkey. Use as a context manager."""
+    """Web, voice, jobs, relay and Valkey, or those of them that are named. Use as a context manager."""
 
     name = "kill"
 
-    def __init__(self, instance: Instance, chance: random.Random) -> None:
-        self._instance, self._chance = instance, chance
+    def __init__(self, instance: Instance, chance: random.Random | None = None, names: Collection[str] = ()) -> None:
+        self._instance, self._chance = instance, chance or random.Random()
         rooms.make_folders(instance.settings)
         members = [processes.valkey(instance.settings), *processes.programs(instance.settings)]
-        self._programs = {program.name: program for program in members}
+        self._programs = {program.name: program for program in members if not names or program.name in names}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -48,9 +50,9 @@ class Family:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._watcher.join()
-        everything = list(self._running.values())
         # Valkey ends last, when nobody asks it any more.
-        for group in (everything[1:], everything[:1]):
+        last = [self._running[name] for name in self._running if name == VALKEY]
+        for group in ([process for process in self._running.values() if process not in last], last):
             for process in group:
                 process.terminate()
             deadline = time.monotonic() + STOP_SECONDS

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
+from dataclasses import dataclass, field
 
 HOST = "127.0.0.1"
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A delivery that was taken, as whoever took it knows it.
+
+    text: what names the message somewhere. to: whom it was for. name: by which a second one of the same is known.
+    at: seconds (monotonic) at which it was taken.
+    """
+
+    text: str
+    to: str
+    name: str
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def ids(self) -> set[str]:
+        """Every id that it names."""
+        return set(_UUID.findall(self.text))
 
 
 class Faulty:
-    """wrong: how it goes wrong at the moment, empty where it does not; any thread may look."""
+    """wrong: how it goes wrong at the moment, empty where it does not; any thread may look. arrivals: what it took."""
 
     name = ""
 
     def __init__(self) -> None:
         self.wrong = ""
+        self.arrivals: list[Arrival] = []
         self._right = threading.Event()
         self._right.set()
 

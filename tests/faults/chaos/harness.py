@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 import time
 from collections import Counter
@@ -15,7 +14,6 @@ from sqlalchemy import func, select, update
 
 from app.database import writing
 from app.extensions import db
-from app.jobs.run import HANDLERS
 from app.models import Delivery, Mailbox
 from app.models.delivery import FAILED, PENDING, RUNNING
 from app.services import mailboxes, outbox
@@ -78,21 +76,13 @@ class Chaos:
         with ExitStack() as stack:
             self.postgres = Postgres()
             stack.callback(self.postgres.close)
-            places: list[Place] = [self.postgres]
-            if outbox.EMAIL in HANDLERS:
-                self.mail = MailServer()
-                stack.callback(self.mail.close)
-                places.append(self.mail)
-            if outbox.WEBHOOK in HANDLERS:
-                self.hook = Hook()
-                stack.callback(self.hook.close)
-                places.append(self.hook)
-            if self.on_s3:
-                self.moto = Moto(folder)
-                stack.callback(self.moto.close)
-                self.proxy = S3Proxy(self.moto.port)
-                stack.callback(self.proxy.close)
-                places.append(self.proxy)
+            self.mail, self.hook = MailServer(), Hook()
+            stack.callback(self.mail.close)
+            stack.callback(self.hook.close)
+            self.moto = Moto(folder)
+            stack.callback(self.moto.close)
+            self.proxy = S3Proxy(self.moto.port)
+            stack.callback(self.proxy.close)
             self.disk = Disk(folder / "disk", lambda: self.family.pids("voice"))
             stack.callback(self.disk.close)
             self.instance = Instance(folder / "instance", **self._variables())
@@ -101,7 +91,8 @@ class Chaos:
             self.family = Family(self.instance, random.Random(self.seed))
             stack.enter_context(self.family)
             self._stack = stack.pop_all()
-        self._places = {place.name: place for place in (*places, self.disk, self.family)}
+        places = (self.family, self.disk, self.postgres, self.proxy, self.mail, self.hook)
+        self._places: dict[str, Place] = {place.name: place for place in places}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -109,14 +100,9 @@ class Chaos:
             db.engine.dispose()
         self._stack.close()
 
-    @property
-    def on_s3(self) -> bool:
-        """Whether this version keeps recordings in S3."""
-        return importlib.util.find_spec("app.storage.s3") is not None
-
     def run(self, seed: int, seconds: float, messages: int) -> None:
         """A round: faults for so many seconds, calls until so many more are confirmed; then wait for all to arrive."""
-        faults = plan.make(seed, seconds, self._places)
+        faults = plan.make(seed, seconds)
         callers = Callers(self.instance.settings.sip.port, list(MAILBOXES), seed, AT_A_TIME)
         self.say(f"round of seed {seed}: {len(faults)} faults, {messages} messages")
         callers.start()
@@ -196,7 +182,7 @@ class Chaos:
         return sorted(path.name for path in self.instance.settings.spool_dir.rglob("*") if path.is_file())
 
     def _variables(self) -> dict[str, str]:
-        variables = {
+        return {
             "DATABASE_URL": self.postgres.url,
             "WEB_PORT": str(free_port()),
             "VOICEMAIL__SPOOL_DIR": str(self.disk.folder / "spool"),
@@ -207,29 +193,16 @@ class Chaos:
             "VOICEMAIL__DELIVERY__RELAY_SECONDS": "0.2",
             "VOICEMAIL__DELIVERY__RETRY_FIRST_SECONDS": "0.2",
             "VOICEMAIL__DELIVERY__RETRY_LONGEST_SECONDS": "3",
+            "VOICEMAIL__SMTP__HOST": HOST,
+            "VOICEMAIL__SMTP__PORT": str(self.mail.port),
+            "VOICEMAIL__SMTP__FROM": "voicemail@chaos.example",
+            "VOICEMAIL__SMTP__USE_TLS": "false",
+            "VOICEMAIL__SMTP__TIMEOUT": "1.5",
+            "VOICEMAIL__WEBHOOK__URL": self.hook.url,
+            "VOICEMAIL__WEBHOOK__ALLOWED_NETWORKS": f"{HOST}/32",
+            "VOICEMAIL__WEBHOOK__TIMEOUT_SECONDS": "1.5",
+            **object_store.variables(self.proxy.url),
         }
-        if outbox.EMAIL in HANDLERS:
-            variables |= {
-                "VOICEMAIL__SMTP__HOST": HOST,
-                "VOICEMAIL__SMTP__PORT": str(self.mail.port),
-                "VOICEMAIL__SMTP__FROM": "voicemail@chaos.example",
-                "VOICEMAIL__SMTP__USE_TLS": "false",
-            }
-        if outbox.WEBHOOK in HANDLERS:
-            variables |= {
-                "VOICEMAIL__WEBHOOK__URL": self.hook.url,
-                "VOICEMAIL__WEBHOOK__ALLOWED_NETWORKS": f"{HOST}/32",
-            }
-        if self.on_s3:
-            variables |= {
-                "VOICEMAIL__STORAGE_TYPE": "s3",
-                "VOICEMAIL__STORAGE__BUCKET": object_store.BUCKET,
-                "VOICEMAIL__STORAGE__REGION": object_store.REGION,
-                "VOICEMAIL__STORAGE__ENDPOINT": self.proxy.url,
-                "VOICEMAIL__STORAGE__ACCESS_KEY": object_store.KEY,
-                "VOICEMAIL__STORAGE__SECRET_KEY": object_store.SECRET,
-            }
-        return variables
 
     def _make_mailboxes(self) -> None:
         with self.instance.app.app_context():

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.faults.chaos.faulty import HOST, Faulty
+from tests.faults.chaos.faulty import HOST, Arrival, Faulty
 
 HANG, REDIRECT, BROKEN = "hang", "redirect", "500"
 WAYS = (HANG, REDIRECT, BROKEN)
@@ -14,13 +13,12 @@ METADATA = "http://169.254.169.254/latest/meta-data/"
 
 
 class Hook(Faulty):
-    """accepted: how often each Idempotency-Key was answered with 200."""
+    """arrivals: calls that were answered with 200; each is known by its Idempotency-Key."""
 
     name = "webhook"
 
     def __init__(self) -> None:
         super().__init__()
-        self.accepted: Counter[str] = Counter()
         self._server = ThreadingHTTPServer((HOST, 0), _handler(self))
         self._server.daemon_threads = True
         self.url = f"http://{HOST}:{self._server.server_port}/new-message"
@@ -37,7 +35,7 @@ def _handler(hook: Hook) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode(errors="replace")
             wrong = hook.wrong
             if wrong == HANG:
                 hook.wait_right()
@@ -47,7 +45,7 @@ def _handler(hook: Hook) -> type[BaseHTTPRequestHandler]:
             elif wrong == BROKEN:
                 self._answer(500)
             else:
-                hook.accepted[self.headers["Idempotency-Key"]] += 1
+                hook.arrivals.append(Arrival(body, hook.url, self.headers.get("Idempotency-Key", "")))
                 self._answer(200)
 
         def _answer(self, status: int, **headers: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
-from collections import Counter
 from typing import Any
 
-from tests.faults.chaos.faulty import HOST, Faulty
+from aiosmtpd.controller import Controller
+
+from tests.faults.chaos.faulty import HOST, Arrival, Faulty
 from tests.support import free_port
 
 HANG, REFUSE, BUSY, UNKNOWN = "hang", "refuse", "421", "550"
@@ -16,21 +17,18 @@ WAYS = (HANG, REFUSE, BUSY, UNKNOWN)
 
 
 class MailServer(Faulty):
-    """accepted: how often each (Message-ID, recipient) was taken with 250."""
+    """arrivals: mails that were taken with 250; each is known by its Message-ID, and for one recipient."""
 
     name = "smtp"
 
     def __init__(self) -> None:
         super().__init__()
         self.port = free_port()
-        self.accepted: Counter[tuple[str, str]] = Counter()
-        self._controller: Any = None
+        self._controller: Controller | None = None
         self.start()
 
     def start(self) -> None:
         """Listen."""
-        from aiosmtpd.controller import Controller
-
         self._controller = Controller(self, hostname=HOST, port=self.port)
         self._controller.start()
 
@@ -70,6 +68,7 @@ class MailServer(Faulty):
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         """Take the mail."""
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        for recipient in envelope.rcpt_tos:
-            self.accepted[str(message["Message-ID"]), recipient] += 1
+        body = message.get_body(("plain",))
+        text = body.get_content() if body else ""
+        self.arrivals += [Arrival(text, each, str(message["Message-ID"])) for each in envelope.rcpt_tos]
         return "250 OK"

@@ -8,13 +8,12 @@ import struct
 import subprocess
 import sys
 import threading
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.faults.chaos.faulty import HOST, Faulty
+from tests.faults.chaos.faulty import HOST, Arrival, Faulty
 from tests.support import free_port, until
 
 BROKEN, SLOW_DOWN, RESET, CUT = "500", "slowdown", "reset", "cut"
@@ -24,6 +23,18 @@ BLOCK_BYTES = 64 * 1024
 _ERRORS = {BROKEN: ("500 Internal Server Error", "InternalError"), SLOW_DOWN: ("503 Slow Down", "SlowDown")}
 # Closes with RST instead of FIN.
 _ABRUPTLY = struct.pack("ii", 1, 0)
+
+
+def variables(endpoint: str) -> dict[str, str]:
+    """Settings of an instance that keeps its recordings there."""
+    return {
+        "VOICEMAIL__STORAGE_TYPE": "s3",
+        "VOICEMAIL__STORAGE__BUCKET": BUCKET,
+        "VOICEMAIL__STORAGE__REGION": REGION,
+        "VOICEMAIL__STORAGE__ENDPOINT": endpoint,
+        "VOICEMAIL__STORAGE__ACCESS_KEY": KEY,
+        "VOICEMAIL__STORAGE__SECRET_KEY": SECRET,
+    }
 
 
 class Moto:
@@ -76,14 +87,13 @@ class _Message:
 
 
 class S3Proxy(Faulty):
-    """stored: how often each path was PUT and answered with 200. requests: how many of all kinds it passed on."""
+    """arrivals: objects that were PUT, each known by its path. requests: how many of all kinds it passed on."""
 
     name = "s3"
 
     def __init__(self, upstream: int) -> None:
         super().__init__()
         self._upstream = upstream
-        self.stored: Counter[str] = Counter()
         self.requests = 0
         self.port = free_port()
         self._loop = asyncio.new_event_loop()
@@ -143,7 +153,8 @@ class S3Proxy(Faulty):
         # Counted before the client knows: it may be killed at any moment.
         self.requests += 1
         if method == "PUT" and answer.words[1] == "200":
-            self.stored[request.words[1].partition("?")[0]] += 1
+            path = request.words[1].partition("?")[0]
+            self.arrivals.append(Arrival(path.rpartition("/")[2], "", path))
         writer.write(answer.head)
         await _copy(from_up, writer, 0 if method == "HEAD" else answer.length)
         return not answer.has(b"connection: close")
