@@ -90,7 +90,8 @@ def _days_ago_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
 @compiles(database_days_ago, "postgresql")
 def _days_ago_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     days = compiler.process(element.clauses, **kw)
-    return f"(timezone('utc', clock_timestamp()) - make_interval(days => ({days})::int))"
+    # Not clock_timestamp(), which would be asked anew for each row.
+    return f"(timezone('utc', statement_timestamp()) - make_interval(days => ({days})::int))"
 
 
 @compiles(database_days_ago, "mysql")

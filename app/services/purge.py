@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, case, delete, null, or_, select, true, update
 
 from app.database import writing
 from app.errors import Invalid
@@ -40,7 +40,7 @@ EVENTS_AT_ONCE = 1000
 def purge(message_id: str, *, actor: str = retention.ACTOR) -> None:
     """Remove a message's audio everywhere and what tells of its caller; harmless when it was purged before."""
     _end([message_id], true(), actor)
-    _remove_files(message_id)
+    _remove_all([message_id], SWEEP_SECONDS)
 
 
 def delete_for_good(message_id: str, *, actor: str) -> Message:
@@ -51,7 +51,7 @@ def delete_for_good(message_id: str, *, actor: str) -> Message:
     message = messages.get(message_id)
     if message.deleted_at is None or not _end([message_id], Message.deleted_at.is_not(None), actor):
         raise Invalid({"message": "Only what is in the trash can be deleted for good."})
-    _remove_files(message_id)
+    _remove_all([message_id], PATIENCE_SECONDS)
     return db.session.get_one(Message, message_id, populate_existing=True)
 
 
@@ -163,7 +163,8 @@ def _end_events() -> None:
 
 
 def _ids(which: ColumnElement[bool]) -> list[str]:
-    ids = list(db.session.scalars(select(Message.id).where(which).limit(BATCH)))
+    # Of few mailboxes at a time: each is a transaction.
+    ids = list(db.session.scalars(select(Message.id).where(which).order_by(Message.mailbox_id).limit(BATCH)))
     db.session.rollback()
     return ids
 
@@ -181,19 +182,35 @@ def _leftovers() -> list[str]:
 
 
 def _remove_all(ids: Iterable[str], seconds: float) -> int:
-    """Remove the files of these tombstones; of how many it was done."""
-    return _until_it_fails(ids, _remove_files, seconds)
+    """Remove the files of these tombstones, and note it; of how many it was done."""
+    done = _until_it_fails(ids, _remove_files, seconds)
+    if done:
+        here = settings().host_name
+        host = case((Message.spool_host == here, null()), else_=Message.spool_host)
+        with writing():
+            # In the order of their ids, as all who lock several.
+            locked = select(Message.id).where(Message.id.in_(done)).order_by(Message.id).with_for_update()
+            db.session.execute(locked).all()
+            db.session.execute(
+                update(Message)
+                .where(Message.id.in_(done))
+                .values(storage_key=None, spool_host=host)
+                .execution_options(synchronize_session=False)
+            )
+    return len(done)
 
 
-def _until_it_fails(items: Iterable[T], act: Callable[[T], bool], seconds: float) -> int:
-    """Do this with each, for so long, and until it fails FAILURES times in a row; how often it was done."""
-    done = failures = 0
+def _until_it_fails(items: Iterable[T], act: Callable[[T], bool], seconds: float) -> list[T]:
+    """Do this with each, for so long, and until it fails FAILURES times in a row; those with which it was done."""
+    done: list[T] = []
+    failures = 0
     end = time.monotonic() + seconds
     for item in items:
         if failures >= FAILURES or time.monotonic() > end:
             break
         if act(item):
-            done, failures = done + 1, 0
+            done.append(item)
+            failures = 0
         else:
             failures += 1
     return done
@@ -217,9 +234,4 @@ def _remove_files(message_id: str) -> bool:
     except (StoreError, OSError) as error:
         log.warning("message=%s is purged, its files follow: %s", message_id, error)
         return False
-    with writing():
-        changes: dict[str, object] = {"storage_key": None}
-        if host == here:
-            changes["spool_host"] = None
-        db.session.execute(update(Message).where(Message.id == message_id).values(**changes))
     return True
