@@ -27,6 +27,8 @@ BACKLOG, NEW_EVERY = 10_000, 0.5
 PATIENCE_SECONDS = 1800.0
 DELIVERIES = 3
 SEEKS = 30
+# Two minutes of recording.
+LONG = 60
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,7 @@ def drained(site: Site, backlog: int) -> Drain:
 
 def seek(site: Site) -> Seeks:
     """Seeks to the middle of a recording in S3: with the cache, and with an empty one."""
+    site.audio *= LONG
     message_id, _ = site.save(0)
     site.wait_done()
     with site.app.app_context():

@@ -82,7 +82,7 @@ class Site:
             stack.callback(self._let_go)
             until(self.instance.settings.valkey_socket.exists, READY_SECONDS, "Valkey listens")
             speech = g711.encode(wav.read_prompt(BUILT_IN / "en" / "test_message.wav"), Law.PCMU)
-            self._audio = speech[: int(SECONDS * 8000)]
+            self.audio = speech[: int(SECONDS * 8000)]
             self._stack = stack.pop_all()
         return self
 
@@ -93,7 +93,7 @@ class Site:
         """A message as the keeper saves one; its id, and when it was committed (monotonic seconds)."""
         settings, message_id = self.instance.settings, new_id()
         path = settings.spool_dir / f"{message_id}.wav"
-        path.write_bytes(wav.header(Law.PCMU, len(self._audio)) + self._audio)
+        path.write_bytes(wav.header(Law.PCMU, len(self.audio)) + self.audio)
         (settings.spool_dir / f"{message_id}.json").write_text(json.dumps({"id": message_id, "state": "complete"}))
         take = deposit.Take(
             id=message_id,
