@@ -100,7 +100,7 @@ class S3Proxy(Faulty):
         self._thread = threading.Thread(target=self._loop.run_forever, name="s3-proxy", daemon=True)
         self._thread.start()
         serve = asyncio.start_server(self._serve, HOST, self.port)
-        asyncio.run_coroutine_threadsafe(serve, self._loop).result(10)
+        self._server = asyncio.run_coroutine_threadsafe(serve, self._loop).result(10)
 
     @property
     def url(self) -> str:
@@ -108,8 +108,10 @@ class S3Proxy(Faulty):
 
     def close(self) -> None:
         """Listen no more."""
+        self._loop.call_soon_threadsafe(self._server.close)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of a client, and one to the server for it."""
