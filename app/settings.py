@@ -247,6 +247,7 @@ class DeliverySettings:
     retry_first_seconds: float = setting(5.0, "Wait before the second attempt; doubles each time", minimum=0.05)
     retry_longest_seconds: float = setting(3600.0, "Longest wait between attempts", minimum=0.05)
     give_up_seconds: int = setting(86400, "After this long a delivery has failed for good", minimum=1)
+    upload_workers: int = setting(2, "Processes that upload recordings, on each host", minimum=1, maximum=32)
     email_workers: int = setting(2, "Processes that send e-mail, on each host", minimum=1, maximum=32)
     webhook_workers: int = setting(2, "Processes that call webhooks, on each host", minimum=1, maximum=32)
     relay_seconds: float = setting(1.0, "How often the relay looks for due deliveries", minimum=0.05)

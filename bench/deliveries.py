@@ -110,6 +110,7 @@ def how_many(site: Site, count: int = MANY) -> float:
     for number in range(IN_FLIGHT):
         site.save(number)
     site.wait_done()
+    site.keep_statistics()
     mails, calls = len(site.mail.arrivals), len(site.hook.arrivals)
 
     def arrived() -> int:
@@ -126,6 +127,7 @@ def how_many(site: Site, count: int = MANY) -> float:
 def drained(site: Site, backlog: int) -> Drain:
     """Work off what an outage has left behind, while new messages come."""
     site.owe(backlog)
+    site.keep_statistics()
     began = time.monotonic()
     saved: list[tuple[str, float]] = []
     over = threading.Event()

@@ -108,7 +108,7 @@ def queues_of_host(settings: Settings) -> list[Crew]:
     """What serves the queues of a host: a queue of its own for each kind, so that none waits for another's server."""
     host = settings.host_name
     return [
-        Crew("upload", (f"upload.{host}", again(f"upload.{host}")), 1),
+        Crew("upload", (f"upload.{host}", again(f"upload.{host}")), settings.delivery.upload_workers),
         Crew("email", ("email", again("email")), settings.delivery.email_workers),
         Crew("webhook", ("webhook", again("webhook")), settings.delivery.webhook_workers),
         Crew("voice", (f"voice.{host}",), 1, forks=True),

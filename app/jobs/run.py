@@ -15,7 +15,6 @@ from app.config import Settings
 from app.delivery import email, upload, webhook
 from app.delivery.errors import PermanentError, TemporaryError, Withdrawn
 from app.extensions import db
-from app.jobs import queue
 from app.jobs.logs import one_line
 from app.services import outbox
 from app.services.outbox import Claim, Outcome
@@ -75,8 +74,6 @@ def _deliver(delivery_id: str) -> None:
         state if counted else f"{state}, but another has taken over",
         f": {outcome.error}" if outcome.error else "",
     )
-    queue.enqueue_deliveries([queue.Due.of(row) for row in outbox.following(claim)])
-    db.session.rollback()
 
 
 def _attempt(claim: Claim) -> tuple[bool, Outcome]:

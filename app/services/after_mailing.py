@@ -34,6 +34,10 @@ def settle(message_id: str) -> None:
     Locks are taken in the order delivery, message, mailbox, as everywhere: of two outcomes that come at once the
     second one waits here, and sees the first.
     """
+    wanted = select(Mailbox.after_mailing).join(Message, Message.mailbox_id == Mailbox.id)
+    if db.session.scalar(wanted.where(Message.id == message_id)) not in (READ, TRASH):
+        # Most mailboxes: nothing to lock.
+        return
     message = db.session.get(Message, message_id, with_for_update=True, populate_existing=True)
     if message is None or message.purged_at or message.deleted_at or message.state == DISCARDED:
         return

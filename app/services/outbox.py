@@ -8,22 +8,24 @@ Each function here is a transaction of its own.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import ColumnElement, CursorResult, Update, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Update, and_, exists, func, or_, select, update
 
 from app.config import DeliverySettings
-from app.database import writing
+from app.database import afterwards, writing
 from app.extensions import db
+from app.jobs import queue
 from app.models import Attempt, Delivery, Message
 from app.models.base import database_now
 from app.models.delivery import DONE, FAILED, PENDING, RUNNING, SKIPPED
 from app.services import lanes
 from app.services.context import settings
-from app.services.outbox_rows import EMAIL, UPLOAD, WEBHOOK
+from app.services.outbox_rows import EMAIL, LAST, UPLOAD, WEBHOOK
 
 # The next delivery starts at the latest this long after the one before it did.
 HEAD_START_SECONDS = 2.0
@@ -48,6 +50,13 @@ class Claim:
     idempotency_key: str
     attempt: int
     fencing: int
+    started_at: datetime
+    claimed: float = field(default_factory=time.monotonic)
+
+    @property
+    def now(self) -> datetime:
+        """The database's clock, without asking it again: when the claim began, and what went by here since."""
+        return self.started_at + timedelta(seconds=time.monotonic() - self.claimed)
 
 
 @dataclass(frozen=True)
@@ -68,12 +77,31 @@ class Outcome:
 
 def claim(delivery_id: str) -> Claim | None:
     """Take a delivery to work on; None where it is not due, or another has it."""
-    now = _now()
-    row = db.session.execute(select(Delivery).where(Delivery.id == delivery_id).where(_may_start(now))).scalar()
-    if row is None:
-        db.session.rollback()
-        return None
-    mine = Claim(
+    with writing():
+        now = _now()
+        row = db.session.scalar(select(Delivery).where(Delivery.id == delivery_id, _may_start(now)))
+        mine = _claim_of(row, now) if row is not None else None
+        if mine is None or (mine.kind == WEBHOOK and not lanes.take(mine.target, now)):
+            return None
+        took = _execute(
+            update(Delivery)
+            .where(Delivery.id == mine.delivery_id, Delivery.fencing == mine.fencing - 1, _free(now))
+            .values(
+                state=RUNNING,
+                fencing=mine.fencing,
+                attempts=mine.attempt,
+                started_at=now,
+                lease_until=now + _lease(),
+                queued_until=None,
+            )
+        )
+        if not took:
+            db.session.rollback()
+    return mine if took else None
+
+
+def _claim_of(row: Delivery, now: datetime) -> Claim:
+    return Claim(
         row.id,
         row.event_id,
         row.event,
@@ -84,54 +112,38 @@ def claim(delivery_id: str) -> Claim | None:
         row.idempotency_key,
         row.attempts + 1,
         row.fencing + 1,
+        now,
     )
-    lease_until = now + _lease()
-    with writing():
-        if mine.kind == WEBHOOK and not lanes.take(mine.target, now):
-            return None
-        took = _execute(
-            update(Delivery)
-            .where(Delivery.id == mine.delivery_id, Delivery.fencing == mine.fencing - 1, _free(now))
-            .values(
-                state=RUNNING,
-                fencing=mine.fencing,
-                attempts=mine.attempt,
-                started_at=now,
-                lease_until=lease_until,
-                queued_until=None,
-            )
-        )
-        if not took:
-            db.session.rollback()
-    return mine if took else None
 
 
 def renew(claim: Claim) -> bool:
     """Extend the lease; False where the claim no longer stands."""
     with writing():
-        return bool(_execute(_standing(claim).values(lease_until=_now() + _lease())))
+        return bool(_execute(_standing(claim).values(lease_until=claim.now + _lease())))
 
 
 def finish(claim: Claim, outcome: Outcome) -> bool:
     """Write how the attempt ended, here and in its history, with outcome.changes in the same commit.
 
-    False, and nothing is written, where the claim no longer stands.
+    What may start now is in its queue right after that. False, and nothing is written, where the claim no longer
+    stands.
     """
     with writing():
-        now = _now()
+        now = claim.now
         state, wait = ending(claim, outcome)
         values: dict[str, object] = {"state": state, "last_error": outcome.error, "lease_until": None}
         if wait is None:
             values["done_at"] = now
         else:
             values["next_try_at"] = now + timedelta(seconds=wait * random.uniform(1.0, 1.0 + JITTER))
-        started_at = db.session.scalar(select(Delivery.started_at).where(Delivery.id == claim.delivery_id))
         counted = bool(_execute(_standing(claim).values(**values)))
         if counted:
             next_try_at = cast("datetime | None", values.get("next_try_at"))
-            _note(claim.delivery_id, claim.attempt, started_at, now, state, outcome.error, next_try_at)
+            _note(claim.delivery_id, claim.attempt, claim.started_at, now, state, outcome.error, next_try_at)
             if outcome.changes:
                 outcome.changes()
+            next_ones = [queue.Due.of(row) for row in following(claim)]
+            afterwards(lambda: queue.enqueue_deliveries(next_ones))
     return counted
 
 
@@ -190,9 +202,11 @@ def due(limit: int = 100) -> list[Delivery]:
 
 
 def following(claim: Claim) -> list[Delivery]:
-    """Deliveries of the same event that may start, now that this one has."""
+    """Deliveries of the same event that may start, now that this one has ended an attempt."""
+    if claim.kind == LAST:
+        return []
     query = select(Delivery).where(Delivery.event_id == claim.event_id, Delivery.id != claim.delivery_id)
-    return list(db.session.scalars(query.where(Delivery.state == PENDING, _may_start(_now()))))
+    return list(db.session.scalars(query.where(Delivery.state == PENDING, _may_start(claim.now))))
 
 
 def mark_queued(delivery_ids: Iterable[str]) -> None:
@@ -258,10 +272,13 @@ def _open_again(which: ColumnElement[bool], note: Callable[[str], None] | None =
 def _may_start(now: datetime) -> ColumnElement[bool]:
     """Free, with no receiver that rests; every earlier one of the event has ended an attempt or had its head start."""
     earlier = _EARLIER.c
+    # Out of reach of the index of states: an event has a handful of rows, after an outage thousands are pending, and
+    # a planner without statistics would look through those for each row.
+    state = func.coalesce(earlier.state, "")
     holds_back = or_(
-        and_(earlier.state == PENDING, earlier.attempts == 0),
+        and_(state == PENDING, earlier.attempts == 0),
         and_(
-            earlier.state == RUNNING,
+            state == RUNNING,
             earlier.attempts <= 1,
             earlier.started_at > now - timedelta(seconds=HEAD_START_SECONDS),
         ),

@@ -17,6 +17,7 @@ from app.services import addresses
 
 UPLOAD, EMAIL, WEBHOOK = "upload", "email", "webhook"
 POSITIONS = {UPLOAD: 1, EMAIL: 2, WEBHOOK: 3}
+LAST = WEBHOOK
 # Of what else than a new message receivers of webhooks, and owners, are told.
 WEBHOOK_EVENTS = frozenset({"message.read", "message.deleted"})
 MAIL_EVENTS = frozenset({"mailbox.nearly_full", "mailbox.full", "mailbox.locked", "pin.changed", "greeting.changed"})
