@@ -420,8 +420,18 @@ def test_nobody_is_told_of_no_messages_before_they_are_counted(
     counter.mute = False
     change(phone)
     assert subscriber.notified().content == BODY
-    counter.mute = True
+
+
+def test_who_leaves_before_messages_are_counted_is_told_of_none(
+    phone: Phone, counter: Desk, subscriber: Subscriber
+) -> None:
+    subscriber.subscribe()
+    subscriber.notified()
+    (row,) = counter.kept.values()
+    phone.sip.post(lambda: phone.subscriptions._forget(next(iter(phone.subscriptions._held.values()))))
+    counter.mute, asked = True, counter.asked
     phone.sip.post(lambda: phone.subscriptions.restore([row]))
+    until(lambda: counter.asked > asked, 5, "the question for counts")
     assert subscriber.subscribe(seconds=0).code == 200
     assert subscriber.notified().content == b""
 
