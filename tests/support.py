@@ -21,13 +21,13 @@ CHEAP = {
 NOWHERE = "unix:///nonexistent/valkey.sock"
 
 
-def until(predicate: Callable[[], object], timeout: float = 10, what: str = "") -> None:
-    """Wait until predicate() is true; AssertionError with `what` after `timeout` seconds."""
+def until(predicate: Callable[[], object], timeout: float = 10, what: str = "", every: float = 0.005) -> None:
+    """Wait until predicate() is true, asked `every` so many seconds; AssertionError with `what` after `timeout`."""
     deadline = time.monotonic() + timeout
     while not predicate():
         if time.monotonic() > deadline:
             raise AssertionError(f"timed out after {timeout:g} s: {what or predicate}")
-        time.sleep(0.005)
+        time.sleep(every)
 
 
 def missing(reason: str) -> NoReturn:

@@ -11,6 +11,7 @@ from tests.browser.conftest import Site
 from tests.peers.instance import HOST, VoiceWorker
 from tests.sip.peer import Peer
 from tests.sip.subscriber import ACCEPT, Subscriber
+from tests.support import until
 
 pytestmark = pytest.mark.browser
 
@@ -50,9 +51,10 @@ def test_a_phone_is_seen_and_told_anew(
 
 def _again(page: Page, wanted: object) -> object:
     """Load the page anew until it shows this, as a person without scripts does."""
-    for _ in range(20):
-        if wanted.is_visible():  # type: ignore[attr-defined]
-            break
+
+    def shown() -> bool:
         page.reload()
-        page.wait_for_timeout(250)
+        return wanted.is_visible()  # type: ignore[attr-defined,no-any-return]
+
+    until(shown, 10, "the page shows it")
     return wanted

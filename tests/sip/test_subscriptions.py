@@ -404,9 +404,8 @@ def test_many_are_taken_over_a_few_at_a_time(phone: Phone, counter: Desk, subscr
     assert len(phone.subscriptions) == 51
 
 
-def test_nobody_is_told_of_no_messages_before_they_are_counted(
-    phone: Phone, counter: Desk, subscriber: Subscriber
-) -> None:
+def restart_uncounted(phone: Phone, counter: Desk, subscriber: Subscriber) -> None:
+    """A phone's subscription is taken over after a restart, and nobody answers how many messages there are."""
     subscriber.subscribe()
     subscriber.notified()
     (row,) = counter.kept.values()
@@ -414,6 +413,12 @@ def test_nobody_is_told_of_no_messages_before_they_are_counted(
     counter.mute, asked = True, counter.asked
     phone.sip.post(lambda: phone.subscriptions.restore([row]))
     until(lambda: counter.asked > asked, 5, "the question for counts")
+
+
+def test_nobody_is_told_of_no_messages_before_they_are_counted(
+    phone: Phone, counter: Desk, subscriber: Subscriber
+) -> None:
+    restart_uncounted(phone, counter, subscriber)
     assert subscriber.subscribe().code == 200
     assert subscriber.peer.is_answered()
     assert [heard.content for heard in subscriber.peer.heard if heard.method == "NOTIFY"] == [BODY]
@@ -425,13 +430,7 @@ def test_nobody_is_told_of_no_messages_before_they_are_counted(
 def test_who_leaves_before_messages_are_counted_is_told_of_none(
     phone: Phone, counter: Desk, subscriber: Subscriber
 ) -> None:
-    subscriber.subscribe()
-    subscriber.notified()
-    (row,) = counter.kept.values()
-    phone.sip.post(lambda: phone.subscriptions._forget(next(iter(phone.subscriptions._held.values()))))
-    counter.mute, asked = True, counter.asked
-    phone.sip.post(lambda: phone.subscriptions.restore([row]))
-    until(lambda: counter.asked > asked, 5, "the question for counts")
+    restart_uncounted(phone, counter, subscriber)
     assert subscriber.subscribe(seconds=0).code == 200
     assert subscriber.notified().content == b""
 

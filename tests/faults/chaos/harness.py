@@ -160,12 +160,11 @@ class Chaos:
                 self._try_failed_again()
                 owed = select(func.count()).select_from(Delivery).where(Delivery.state.in_((PENDING, RUNNING, FAILED)))
                 left = db.session.scalar(owed)
-            time.sleep(0.2)
             return not left and not self._takes_in_spool()
 
         began = time.monotonic()
         try:
-            until(settled, SETTLE_SECONDS, "all is delivered and the spool is empty")
+            until(settled, SETTLE_SECONDS, "all is delivered and the spool is empty", every=0.2)
         except AssertionError:
             # The count says what is missing.
             self.say(f"not everything was delivered within {SETTLE_SECONDS:g} s")
