@@ -29,15 +29,18 @@ HOST = "127.0.0.1"
 
 @dataclass
 class Handler:
-    """Takes mails, or gives the replies that the test wants. mails: the envelopes taken, in order."""
+    """Takes mails, or gives the replies that the test wants.
+
+    offered: the envelopes that came whole, in order; mails: those of them that were taken.
+    """
 
     replies: dict[str, list[str]] = field(default_factory=dict)
     mails: list[Envelope] = field(default_factory=list)
+    offered: list[Envelope] = field(default_factory=list)
     tls: list[bool] = field(default_factory=list)
     mail_options: list[list[str]] = field(default_factory=list)
-    # While this is cleared, what was sent is neither taken nor refused; so many were sent.
+    # While this is cleared, what was offered is neither taken nor refused.
     free: threading.Event = field(default_factory=threading.Event)
-    waiting: int = 0
 
     def __post_init__(self) -> None:
         self.free.set()
@@ -60,7 +63,7 @@ class Handler:
         return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:
-        self.waiting += 1
+        self.offered.append(envelope)
         await asyncio.to_thread(self.free.wait, 60)
         if refusal := self._reply("DATA"):
             return refusal
@@ -74,7 +77,7 @@ class Handler:
 
     def parsed(self) -> list[EmailMessage]:
         """The mails as mailers read them."""
-        return [parse(envelope.original_content or b"") for envelope in self.mails]
+        return [read(envelope) for envelope in self.mails]
 
     def _reply(self, verb: str) -> str | None:
         waiting = self.replies.get(verb)
@@ -96,6 +99,11 @@ class Passwords:
     def __call__(self, server: Any, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         right = (data.login, data.password) == (b"anna", b"s3cret word")
         return AuthResult(success=right, handled=False)
+
+
+def read(envelope: Envelope) -> EmailMessage:
+    """A mail as mailers read it."""
+    return parse(envelope.original_content or b"")
 
 
 def parse(content: bytes) -> EmailMessage:
