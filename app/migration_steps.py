@@ -22,8 +22,14 @@ TEXT: dict[str, Any] = {
 
 def add_column(table: str, name: str, kind: Any, **options: Any) -> None:
     """Add a column without a copy of the table, which may be large."""
-    if name not in {column["name"] for column in _inspector().get_columns(table)}:
+    if not has_column(table, name):
         op.add_column(table, sa.Column(name, kind, **options))
+
+
+def has_column(table: str, name: str) -> bool:
+    """Whether there is a table of this name with such a column."""
+    inspector = _inspector()
+    return inspector.has_table(table) and name in {column["name"] for column in inspector.get_columns(table)}
 
 
 def create_table(name: str, *parts: Any) -> None:

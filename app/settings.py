@@ -238,7 +238,28 @@ class RetentionSettings:
 
 @dataclass(frozen=True)
 class ProgrammableSettings:
-    enabled: bool = setting(False, "Calls scripted by TwiML documents")
+    enabled: bool = setting(True, "Calls to numbers are answered by the TwiML documents of their URLs")
+    account_sid: str = setting(
+        "", "AC and 32 hexadecimal digits, the AccountSid of requests and of the REST calls; empty: one is made"
+    )
+    auth_token: str = setting(
+        "",
+        "Signs requests, and is the password of the REST calls; empty: one is made and shown in the portal",
+        secret=True,
+    )
+    allowed_networks: tuple[str, ...] = setting(
+        (), "Private networks that documents and sounds may come from, e.g. 10.0.0.0/8", kind="networks"
+    )
+    timeout: float = setting(15.0, "Seconds that a server has for a document or a sound", minimum=0.1, maximum=60)
+    strict: bool = setting(False, "An unknown verb or attribute ends the call, where it is else left out")
+    most_documents: int = setting(
+        50, "Documents that may follow each other while the caller neither hears nor does anything", minimum=1
+    )
+    sound_bytes: int = setting(20_000_000, "Largest file that Play fetches", minimum=1000)
+    sound_seconds: float = setting(600.0, "Longest sound that Play fetches", minimum=1, maximum=3600)
+    cache_bytes: int = setting(200_000_000, "Most that sounds of Play and Say take up beside a voice worker", minimum=0)
+    recording_days: int = setting(0, "Days that a recording of Record is kept; 0: for ever", minimum=0, maximum=36500)
+    trace_days: int = setting(30, "Days that the trace of a call is kept", minimum=1, maximum=36500)
 
 
 @dataclass(frozen=True)
@@ -341,6 +362,14 @@ class Settings:
     @property
     def secret_key_file(self) -> Path:
         return self.instance / "secret_key"
+
+    @property
+    def account_sid_file(self) -> Path:
+        return self.instance / "account_sid"
+
+    @property
+    def auth_token_file(self) -> Path:
+        return self.instance / "auth_token"
 
     @property
     def encryption_key_file(self) -> Path:

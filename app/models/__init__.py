@@ -2,7 +2,7 @@
 
 from app.models.alias import Alias
 from app.models.base import Base
-from app.models.calls import Call, Number, Recording, Subscription
+from app.models.calls import Call, CallStep, Number, Recording, Subscription
 from app.models.delivery import Attempt, Delivery
 from app.models.event import Event
 from app.models.greeting import Greeting, Prompt
@@ -18,6 +18,7 @@ __all__ = [
     "Audit",
     "Base",
     "Call",
+    "CallStep",
     "Delivery",
     "Event",
     "Greeting",

@@ -213,6 +213,7 @@ def test_secrets_are_marked() -> None:
     assert secret == {
         "database_url",
         "encryption_key",
+        "programmable.auth_token",
         "redis_url",
         "secret_key",
         "sip.accounts",
