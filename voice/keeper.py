@@ -139,6 +139,9 @@ class Keeper:
         if ask == "mailbox":
             facts = self._store.find_mailbox(request["extensions"])
             return to_plain([facts])[0] if facts else None
+        if ask == "script":
+            script, facts = self._store.find_script(request["dialled"], request["extensions"])
+            return {"script": asdict(script) if script else None, "mailbox": to_plain([facts])[0] if facts else None}
         if ask == "save":
             return self._save(request["take"])
         if ask == "adopt":

@@ -21,6 +21,7 @@ from typing import Any
 from voice.errors import KeeperAway
 from voice.mailbox import MailboxFacts, MessageCounts, find_in_snapshot
 from voice.sip.lamp import Claim
+from voice.twiml.script import Script
 
 log = logging.getLogger(__name__)
 LOOK_UP_SECONDS = 1.5
@@ -87,13 +88,33 @@ class KeeperClient:
         """
         try:
             plain = self._ask(LOOK_UP_SECONDS, ask="mailbox", extensions=extensions)
-        except KeeperAway:
-            facts = find_in_snapshot(self._snapshot, extensions)
-            if facts is None:
-                raise
-            log.warning("mailbox=%s found in the snapshot, the database is away", facts.extension)
-            return facts
+        except KeeperAway as error:
+            return self._in_snapshot(extensions, error)
         return MailboxFacts.from_plain(plain) if plain else None
+
+    def find_script(self, dialled: list[str], extensions: list[str]) -> tuple[Script | None, MailboxFacts | None]:
+        """What answers a call: the script of a dialled number, else the mailbox of the first extension that has one
+        and its own script if it has one, else the catch-all script, else neither.
+
+        The database away: the mailbox from the snapshot, without a script. Raises KeeperAway as find_mailbox does.
+        """
+        try:
+            plain = self._ask(LOOK_UP_SECONDS, ask="script", dialled=dialled, extensions=extensions)
+        except KeeperAway as error:
+            return None, self._in_snapshot(extensions, error)
+        script, mailbox = plain["script"], plain["mailbox"]
+        return (
+            Script.from_plain(script) if script else None,
+            MailboxFacts.from_plain(mailbox) if mailbox else None,
+        )
+
+    def _in_snapshot(self, extensions: list[str], error: KeeperAway) -> MailboxFacts:
+        """The mailbox as the snapshot knows it; raises the error where it does not."""
+        facts = find_in_snapshot(self._snapshot, extensions)
+        if facts is None:
+            raise error
+        log.warning("mailbox=%s found in the snapshot, the database is away", facts.extension)
+        return facts
 
     def save(self, take_id: str) -> bool:
         """Commit a finished take; False where that takes too long: it is safe in the spool and committed later."""

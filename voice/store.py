@@ -21,9 +21,9 @@ from sqlalchemy.orm import selectinload
 from app import create_app
 from app.config import Settings
 from app.extensions import db
-from app.models import Alias, Greeting, Mailbox
+from app.models import Alias, Greeting, Mailbox, Number
 from app.models.greeting import TEMPORARY
-from app.services import fields, greetings, lamps, mailboxes, messages, prompts, quota, subscriptions, trimmed
+from app.services import fields, greetings, lamps, mailboxes, messages, numbers, prompts, quota, subscriptions, trimmed
 from app.services import spool as app_spool
 from voice import retakes, spool, trimming
 from voice.errors import SpoolError
@@ -31,6 +31,7 @@ from voice.mailbox import MailboxFacts, MessageCounts
 from voice.media import wav
 from voice.media.speech import speech_seconds
 from voice.sound_cache import SoundCache
+from voice.twiml.script import Script
 
 log = logging.getLogger(__name__)
 HEARTBEAT_TTL_SECONDS = 15
@@ -57,6 +58,16 @@ class Store:
         with self._app.app_context():
             box = mailboxes.find(wanted)
             return self._facts(box, full=quota.of(box).full) if box else None
+
+    def find_script(
+        self, dialled: Sequence[str], extensions: Sequence[str]
+    ) -> tuple[Script | None, MailboxFacts | None]:
+        """What answers a call, see app/services/numbers.py: a script, a mailbox, or a mailbox with its own script."""
+        with self._app.app_context():
+            number, box = numbers.answering(dialled, extensions)
+            facts = self._facts(box, full=quota.of(box).full) if box else None
+            called = dialled[0] if dialled else facts.extension if facts else ""
+            return (_script(number, called) if number else None), facts
 
     def all_mailboxes(self) -> list[MailboxFacts] | None:
         """Every living mailbox, for the snapshot; None where nothing changed since the last time."""
@@ -320,3 +331,18 @@ class Store:
             # A store that is away must not cost the call: the default greeting plays.
             log.exception("greeting=%s cannot be fetched; the default greeting plays", greeting.id)
             return None
+
+
+def _script(row: Number, called: str) -> Script:
+    return Script(
+        number_id=row.id,
+        number=called,
+        language=row.language,
+        voice_url=row.voice_url,
+        voice_method=row.voice_method,
+        fallback_url=row.fallback_url,
+        fallback_method=row.fallback_method,
+        status_callback=row.status_callback,
+        status_callback_method=row.status_callback_method,
+        mailbox_id=row.mailbox_id or "",
+    )
