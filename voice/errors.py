@@ -18,7 +18,11 @@ class CallEnded(VoiceError):
         self.reason = reason
 
 
-class KeeperAway(VoiceError):
+class HelperAway(VoiceError):
+    """A process beside the media process gave no answer in time."""
+
+
+class KeeperAway(HelperAway):
     """The keeper process, or the database behind it, gave no answer in time."""
 
 

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import socket
-import struct
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from voice.errors import KeeperAway
+from voice.errors import HelperAway, KeeperAway
+from voice.helper_process import HelperProcess
 from voice.mailbox import MailboxFacts, MessageCounts, find_in_snapshot
 from voice.sip.lamp import Claim
 from voice.twiml.script import Script
@@ -27,48 +19,25 @@ log = logging.getLogger(__name__)
 LOOK_UP_SECONDS = 1.5
 SAVE_SECONDS = 2.0
 READY_SECONDS = 0.25
-SEND_SECONDS = 1
 
 
-class KeeperClient:
-    """One keeper process and the requests that are under way to it. Safe from any thread."""
+class KeeperClient(HelperProcess):
+    """One keeper process and the requests that are under way to it. Safe from any thread.
+
+    What a keeper that is killed has not committed is in the spool and is adopted at the next start.
+    """
+
+    name = "keeper"
+    module = "voice.keeper"
+    away: ClassVar[type[HelperAway]] = KeeperAway
 
     def __init__(self, snapshot: Path) -> None:
+        super().__init__()
         self._snapshot = snapshot
         # Called in the keeper's thread: a mailbox's id, or None where announcements may have been missed.
         self.on_announced: Callable[[str | None], object] = lambda _mailbox_id: None
         # Called in the keeper's thread with all custom prompts, as Prompts.lay_over() takes them.
         self.on_prompts: Callable[[list[dict[str, Any]]], object] = lambda _rows: None
-        self._lock = threading.Lock()
-        self._numbers = count(1)
-        self._waiting: dict[int, Future[Any]] = {}
-        self._channel: socket.socket | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
-
-    def start(self) -> None:
-        """Start the keeper and whatever follows it when it dies."""
-        self._thread.start()
-
-    def stop(self, timeout: float = 10.0) -> None:
-        """Close the keeper's socket and wait until it has finished what it began."""
-        self._stopping.set()
-        with self._lock:
-            if self._channel is not None:
-                # It may have died a moment ago.
-                with suppress(OSError):
-                    self._channel.shutdown(socket.SHUT_WR)
-            process = self._process
-        if process is not None:
-            try:
-                process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                # What it has not committed is in the spool and is adopted at the next start.
-                log.warning("the keeper did not end within %.0f s", timeout)
-                process.kill()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
 
     def wait_ready(self, timeout: float, stopping: Callable[[], bool]) -> bool:
         """Wait until the keeper answers; False after `timeout` seconds, or as soon as stopping() is true."""
@@ -180,108 +149,11 @@ class KeeperClient:
         until = time.monotonic() + timeout
         return self._ask(timeout, ask="owner", name=name, until=until, arguments=arguments)
 
-    def _ask(self, timeout: float, **request: Any) -> Any:
-        number, future = next(self._numbers), Future[Any]()
-        self._waiting[number] = future
-        try:
-            self._send({"id": number, **request})
-            return future.result(timeout)
-        except FutureTimeout:
-            raise KeeperAway(f"no answer within {timeout} s") from None
-        finally:
-            self._waiting.pop(number, None)
-
-    def _send(self, request: dict[str, Any]) -> None:
-        line = json.dumps(request).encode() + b"\n"
-        with self._lock:
-            if self._channel is None:
-                raise KeeperAway("the keeper is not running")
-            try:
-                self._channel.sendall(line)
-            except OSError as error:
-                # Also one that reads no more: half a line may be under way, so a new keeper begins from anew.
-                with suppress(OSError):
-                    self._channel.shutdown(socket.SHUT_RDWR)
-                self._channel = None
-                raise KeeperAway(f"the keeper is gone: {error.strerror}") from None
-
-    def _run(self) -> None:
-        pause = 0.2
-        while not self._stopping.is_set():
-            try:
-                channel = self._spawn()
-            except OSError as error:
-                # No process or descriptor is free now; without a keeper no take is committed, so it is tried on.
-                pause = min(5.0, pause * 2)
-                log.error("the keeper cannot be started, it is tried again in %.1f s: %s", pause, error.strerror)
-                self._stopping.wait(pause)
-                continue
-            answered = self._read(channel)
-            self._lost(channel)
-            if self._stopping.is_set():
-                return
-            pause = 0.2 if answered else min(5.0, pause * 2)
-            log.error("the keeper ended; it is started again in %.1f s", pause)
-            self._stopping.wait(pause)
-
-    def _spawn(self) -> socket.socket:
-        """A new keeper and our end of its socket; OSError."""
-        ours, theirs = socket.socketpair()
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        # A keeper that is stopped and reads nothing must not hold up whoever sends.
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", SEND_SECONDS, 0))
-        try:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "voice.keeper", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                cwd=Path(__file__).resolve().parent.parent,
-            )
-        except OSError:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        with self._lock:
-            self._channel, self._process = ours, process
-            if self._stopping.is_set():
-                # stop() came before there was anything to stop.
-                ours.shutdown(socket.SHUT_WR)
-        return ours
-
-    def _read(self, channel: socket.socket) -> bool:
-        """Hand answers to those who wait until the keeper is gone; whether it answered at all."""
-        answered = False
-        with channel.makefile("rb") as lines:
-            try:
-                for line in lines:
-                    answer = json.loads(line)
-                    answered = True
-                    if "announced" in answer:
-                        self.on_announced(answer["announced"])
-                        continue
-                    if "prompts" in answer:
-                        self.on_prompts(answer["prompts"])
-                        continue
-                    future = self._waiting.get(answer["id"])
-                    if future is None or future.done():
-                        continue
-                    if "error" in answer:
-                        future.set_exception(KeeperAway(answer["error"]))
-                    else:
-                        future.set_result(answer["value"])
-            except (OSError, ValueError) as error:
-                log.error("the keeper's answer cannot be read: %s", error)
-        return answered
-
-    def _lost(self, channel: socket.socket) -> None:
-        with self._lock:
-            self._channel = None
-            process = self._process
-        channel.close()
-        for future in list(self._waiting.values()):
-            if not future.done():
-                future.set_exception(KeeperAway("the keeper ended"))
-        if process is not None and not self._stopping.is_set():
-            process.kill()
-            process.wait()
+    def taken(self, answer: dict[str, Any]) -> bool:
+        if "announced" in answer:
+            self.on_announced(answer["announced"])
+            return True
+        if "prompts" in answer:
+            self.on_prompts(answer["prompts"])
+            return True
+        return False

@@ -21,7 +21,7 @@ from app.services import mailboxes
 from tests.calls.spooled import finished
 from tests.peers.instance import Instance
 from tests.support import until
-from voice import keeper_client
+from voice import helper_process, keeper_client
 from voice.errors import KeeperAway
 from voice.keeper_client import KeeperClient
 from voice.mailbox import find_in_snapshot, snapshot_path
@@ -269,7 +269,7 @@ def test_a_keeper_that_cannot_be_started_is_started_later(
             raise error
         return real(*arguments, **options)
 
-    monkeypatch.setattr(keeper_client.subprocess, "Popen", popen)
+    monkeypatch.setattr(helper_process.subprocess, "Popen", popen)
     keeper = start_keeper()
     assert keeper.find_mailbox([EXTENSION]) is not None
 
