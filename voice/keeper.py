@@ -1,8 +1,9 @@
 """The keeper: a process beside the media process that owns the database work of a voice worker.
 
 It looks mailboxes up, commits finished takes, adopts what crashes left in the spool, keeps the
-snapshot fresh and publishes the live state of the worker; so no query, no hash and no import of the web
-stack ever holds up the process that paces media. Requests and answers are JSON lines on a socket pair:
+snapshot fresh, writes the traces of programmed calls and publishes the live state of the worker; so
+no query, no hash and no import of the web stack ever holds up the process that paces media.
+Requests and answers are JSON lines on a socket pair:
 {"id", "ask", ...} and {"id", "value"} or {"id", "error"}.
 """
 
@@ -29,6 +30,7 @@ from voice.mailbox import snapshot_path, to_plain, write_snapshot
 from voice.owner import plain
 from voice.owner_store import OwnerStore
 from voice.store import Store
+from voice.twiml.ledger import TraceWriter
 
 log = logging.getLogger(__name__)
 RECONCILE_SECONDS = 60.0
@@ -56,13 +58,16 @@ class Keeper:
         self._stopping = threading.Event()
         self._owed: set[str] = set()
         self._board = Board(self._store.publish)
+        self._traces = TraceWriter(self._store.write_trace)
 
     def run(self) -> None:
         """Answer requests until the worker is gone; work begun is finished first."""
         chores = threading.Thread(target=self._chores, name="chores")
         board = threading.Thread(target=self._board.run, args=(self._stopping,), name="board")
+        traces = threading.Thread(target=self._traces.run, name="traces")
         chores.start()
         board.start()
+        traces.start()
         # A daemon: it may wait for Redis for some seconds when all else has ended.
         threading.Thread(target=self._listen, name="announcements", daemon=True).start()
         # A daemon too, and no chore: a store that is slow must not hold up the others.
@@ -77,7 +82,7 @@ class Keeper:
                 for line in lines:
                     request = json.loads(line)
                     # In order, and before anything that takes its time.
-                    if not self._board.take(request):
+                    if not self._board.take(request) and not self._traces.take(request):
                         name = request.get("name")
                         chosen = pins if name in PIN_REQUESTS else sounds if name in SOUND_REQUESTS else pool
                         chosen.submit(self._serve, request)
@@ -89,8 +94,9 @@ class Keeper:
         finally:
             self._stopping.set()
             self._board.stop()
-            chores.join()
-            board.join()
+            self._traces.stop()
+            for thread in (chores, board, traces):
+                thread.join()
         self._store.withdraw(self._board.keys)
 
     def _serve(self, request: dict[str, Any]) -> None:

@@ -23,7 +23,19 @@ from app.config import Settings
 from app.extensions import db
 from app.models import Alias, Greeting, Mailbox, Number
 from app.models.greeting import TEMPORARY
-from app.services import fields, greetings, lamps, mailboxes, messages, numbers, prompts, quota, subscriptions, trimmed
+from app.services import (
+    fields,
+    greetings,
+    lamps,
+    mailboxes,
+    messages,
+    numbers,
+    prompts,
+    quota,
+    subscriptions,
+    trace_rows,
+    trimmed,
+)
 from app.services import spool as app_spool
 from voice import retakes, spool, trimming
 from voice.errors import SpoolError
@@ -233,6 +245,11 @@ class Store:
 
     def _worker(self, port: int) -> str:
         return f"{self._settings.host_name}:{port}"
+
+    def write_trace(self, states: Sequence[Mapping[str, Any]], entries: Sequence[Mapping[str, Any]]) -> None:
+        """Write down what programmed calls are and did (voice/twiml/trace.py); SQLAlchemyError where it cannot."""
+        with self._app.app_context():
+            trace_rows.write(trace_rows.told(states, entries))
 
     def announcements(self, stopping: Callable[[], bool]) -> Iterator[str | None]:
         """Ids of mailboxes whose counts are to be sent; see app/services/subscriptions.py."""

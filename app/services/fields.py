@@ -18,6 +18,7 @@ LONGEST_EMAIL = 254
 LONGEST_EMAILS = 1000
 _EXTENSION = re.compile(r"[0-9]{1,20}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
 _EMAIL = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@(?:[^\s@<>,;:\"()\[\]\\.]{1,63}\.)*[^\s@<>,;:\"()\[\]\\.]{1,63}")
 _USER = re.compile(r"[A-Za-z0-9._@-]{1,64}", re.ASCII)
 
@@ -67,6 +68,11 @@ def is_extension(value: str) -> bool:
 def is_id(value: str) -> bool:
     """Whether a row may have this id (a UUID as text)."""
     return _ID.fullmatch(value) is not None
+
+
+def is_sid(value: str, kind: str) -> bool:
+    """Whether it is a sid of this kind, such as CA: those two letters and 32 hexadecimal digits."""
+    return value.startswith(kind) and _SID.fullmatch(value) is not None
 
 
 def is_user_name(value: str) -> bool:

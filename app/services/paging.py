@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,15 +22,21 @@ def cursor_of(when: datetime, row_id: str) -> str:
 
 
 def after(
-    cursor: str | None, when: InstrumentedAttribute[datetime], row_id: InstrumentedAttribute[str]
+    cursor: str | None,
+    when: InstrumentedAttribute[datetime],
+    row_id: InstrumentedAttribute[str],
+    is_id: Callable[[str], bool] = fields.is_id,
 ) -> list[ColumnElement[Any]]:
-    """Conditions for the rows that follow a cursor; Invalid where it is none. None or "": the first page."""
+    """Conditions for the rows that follow a cursor; Invalid where it is none. None or "": the first page.
+
+    is_id: whether a row of this list may have such an id.
+    """
     if not cursor:
         return []
     try:
         text, _, last_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition("|")
         at = datetime.fromisoformat(text)
-        if at.tzinfo is None or not fields.is_id(last_id):
+        if at.tzinfo is None or not is_id(last_id):
             raise ValueError("not a time with a zone and the id of a row")
         at = at.astimezone(UTC)
     except (ValueError, OverflowError, binascii.Error):
