@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import time
 from typing import Any
 
 from app import net
 from app.config import Settings
+from app.net import SIGNATURE, USER_AGENT, timestamped
 from app.services.webhooks import Hook
-from app.version import VERSION
 
-SIGNATURE = "X-Voicemail-Signature"
 # Those that we set, and those that say how the bytes travel.
 OURS = frozenset(
     {
@@ -31,18 +28,12 @@ def post(hook: Hook, event: dict[str, Any], key: str, settings: Settings) -> net
     headers = [
         *own,
         ("Content-Type", "application/json"),
-        ("User-Agent", f"Voicemail-Pro/{VERSION}"),
+        ("User-Agent", USER_AGENT),
         ("Idempotency-Key", key),
-        (SIGNATURE, signature(hook.secret, body, int(time.time()))),
+        (SIGNATURE, timestamped(hook.secret, body, int(time.time()))),
     ]
     with _client(settings) as client:
         return client.request("POST", hook.url, headers=headers, content=body)
-
-
-def signature(secret: str, body: bytes, at: int) -> str:
-    """What proves that the body is ours and not older than `at` (UNIX time)."""
-    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={at},v1={digest}"
 
 
 def _client(settings: Settings) -> net.Client:

@@ -7,6 +7,11 @@ answers are read up to a limit and a deadline, and proxies of the environment ar
 
 from app.net.addresses import is_public, may_connect
 from app.net.client import (
+    CERTIFICATE,
+    CONNECTION,
+    NAME,
+    PROTOCOL,
+    TLS,
     Answer,
     BadRequest,
     Client,
@@ -19,8 +24,16 @@ from app.net.client import (
     place_of,
 )
 from app.net.connections import Resolve, system_resolve
+from app.net.signing import SIGNATURE, USER_AGENT, timestamped
 
 __all__ = [
+    "CERTIFICATE",
+    "CONNECTION",
+    "NAME",
+    "PROTOCOL",
+    "SIGNATURE",
+    "TLS",
+    "USER_AGENT",
     "Answer",
     "BadRequest",
     "Client",
@@ -35,4 +48,5 @@ __all__ = [
     "may_connect",
     "place_of",
     "system_resolve",
+    "timestamped",
 ]

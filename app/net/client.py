@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import ipaddress
 import logging
 import socket
@@ -10,7 +11,9 @@ import ssl
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import TracebackType
+from typing import IO
 
 import httpcore
 import httpx
@@ -23,10 +26,19 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 LONGEST_URL = 2000
 BAD_HEADER = "A header has a form that HTTP does not know."
 DEFAULT_PORTS = {"http": 80, "https": 443}
+# Why a request got no answer: the name is not known, no connection, TLS, a certificate, no HTTP.
+WHYS = NAME, CONNECTION, TLS, CERTIFICATE, PROTOCOL = ("name", "connection", "tls", "certificate", "protocol")
 
 
 class NetError(Exception):
-    """A request that got no answer; str() is a sentence that holds neither credentials nor path of the URL."""
+    """A request that got no answer; str() is a sentence that holds neither credentials nor path of the URL.
+
+    why: one of WHYS, or empty where it is of no interest.
+    """
+
+    def __init__(self, text: str, why: str = "") -> None:
+        super().__init__(text)
+        self.why = why
 
 
 class BadRequest(NetError):
@@ -47,12 +59,17 @@ class TimedOut(Unreachable):
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds to connect, between two pieces, and for everything together; the most bytes of a body that are read."""
+    """Seconds to connect, between two pieces, and for everything together; the most bytes of a body that are read.
+
+    url_characters: of the longest URL. connections: that may be open at a time; whoever comes later waits.
+    """
 
     connect: float = 5.0
     read: float = 10.0
     total: float = 10.0
     body_bytes: int = 65536
+    url_characters: int = LONGEST_URL
+    connections: int = 10
 
 
 @dataclass(frozen=True)
@@ -83,7 +100,7 @@ class Client:
         backend = Backend(networks, resolve)
         timeout = httpx.Timeout(self._limits.read, connect=self._limits.connect)
         self._http = httpx.Client(
-            transport=_Transport(backend, trust or _system_trust()),
+            transport=_Transport(backend, trust or _system_trust(), self._limits.connections),
             timeout=timeout,
             trust_env=False,
             follow_redirects=False,
@@ -104,38 +121,57 @@ class Client:
         self._http.close()
 
     def request(
-        self, method: str, url: str, *, headers: Iterable[tuple[str, str]] = (), content: bytes = b""
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Iterable[tuple[str, str]] = (),
+        content: bytes = b"",
+        total: float | None = None,
+        most: int | None = None,
+        into: IO[bytes] | None = None,
     ) -> Answer:
-        """One request and its answer, whatever its status; NetError."""
-        target = checked_url(url)
+        """One request and its answer, whatever its status; NetError.
+
+        total, most: seconds for everything, and bytes of a body, in place of those of the limits. into: a file that
+        takes the body of a 200, which is large.
+        """
+        target = checked_url(url, self._limits.url_characters)
         place, began = place_of(target), time.monotonic()
+        total = self._limits.total if total is None else total
         raw = [(_header_name(name), value.encode()) for name, value in headers]
-        token = deadline.set(began + self._limits.total)
+        token = deadline.set(began + total)
         try:
             request = self._http.build_request(method, target, headers=raw, content=content)
             response = self._http.send(request, stream=True)
             try:
-                body, cut = _read(response, self._limits.body_bytes)
+                file = into if into and response.status_code == HTTPStatus.OK else io.BytesIO()
+                cut = _read(response, self._limits.body_bytes if most is None else most, file)
             finally:
                 response.close()
+        except httpcore.ConnectTimeout:
+            patience = min(total, self._limits.connect)
+            raise TimedOut(f"{place} could not be connected to within {patience:g} s.", CONNECTION) from None
         except httpcore.TimeoutException:
-            raise TimedOut(f"{place} gave no whole answer within {self._limits.total:g} s.") from None
+            raise TimedOut(f"{place} gave no whole answer within {total:g} s.") from None
         except httpcore.LocalProtocolError:
             raise BadRequest(BAD_HEADER) from None
         except NotAllowed as error:
             raise Refused(f"{place} leads to {error}, which is no public address; networks can be allowed.") from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpx.HTTPError, OSError, UnicodeError) as error:
-            raise Unreachable(f"{place}: {_reason(error)}.") from None
+            reason, why = _reason(error)
+            raise Unreachable(f"{place}: {reason}.", why) from None
         finally:
             deadline.reset(token)
+        body = file.getvalue() if isinstance(file, io.BytesIO) else b""
         return Answer(response.status_code, response.headers, body, cut, time.monotonic() - began)
 
 
-def checked_url(url: str) -> httpx.URL:
+def checked_url(url: str, longest: int = LONGEST_URL) -> httpx.URL:
     """The URL, where it is one of http or https with a host; BadRequest."""
     wrong = "This is not an http or https address, such as https://example.com/hook."
-    if len(url) > LONGEST_URL:
-        raise BadRequest(f"An address has at most {LONGEST_URL} characters.")
+    if len(url) > longest:
+        raise BadRequest(f"An address has at most {longest} characters.")
     try:
         found = httpx.URL(url.strip())
     except (httpx.InvalidURL, ValueError):
@@ -155,8 +191,10 @@ def place_of(url: httpx.URL) -> str:
 class _Transport(httpx.BaseTransport):
     """httpx over our own connections; errors are those of httpcore."""
 
-    def __init__(self, backend: httpcore.NetworkBackend, trust: ssl.SSLContext) -> None:
-        self._pool = httpcore.ConnectionPool(ssl_context=trust, network_backend=backend, keepalive_expiry=5.0)
+    def __init__(self, backend: httpcore.NetworkBackend, trust: ssl.SSLContext, connections: int) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=trust, network_backend=backend, keepalive_expiry=5.0, max_connections=connections
+        )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = httpcore.URL(
@@ -198,31 +236,32 @@ def _header_name(name: str) -> bytes:
     return name.encode()
 
 
-def _read(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
-    """The body up to so many bytes, and whether there was more."""
-    body = bytearray()
+def _read(response: httpx.Response, limit: int, file: IO[bytes]) -> bool:
+    """Put the body into a file up to so many bytes; whether there was more."""
+    size = 0
     for block in response.iter_raw():
-        body += block
-        if len(body) > limit:
-            return bytes(body[:limit]), True
-    return bytes(body), False
+        file.write(block[: limit - size])
+        size += len(block)
+        if size > limit:
+            return True
+    return False
 
 
-def _reason(error: Exception) -> str:
-    """Why a request failed, in a few words."""
+def _reason(error: Exception) -> tuple[str, str]:
+    """Why a request failed, in a few words and as one of WHYS."""
     # httpcore hides what its errors come from, but does not take it off.
     cause = error.__cause__ or error.__context__ or error
     if isinstance(cause, (socket.gaierror, UnicodeError)):
-        return "the name is not known"
+        return "the name is not known", NAME
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid: {cause.verify_message.rstrip('.')}"
+        return f"its certificate is not valid: {cause.verify_message.rstrip('.')}", CERTIFICATE
     if isinstance(cause, ssl.SSLError):
-        return f"TLS failed: {(cause.reason or 'no reason given').replace('_', ' ').lower()}"
+        return f"TLS failed: {(cause.reason or 'no reason given').replace('_', ' ').lower()}", TLS
     if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror.lower()
+        return cause.strerror.lower(), CONNECTION
     if isinstance(error, httpcore.ProtocolError):
-        return "the answer is not HTTP, or was cut off"
-    return (str(error) or "the connection broke").rstrip(".").lower()
+        return "the answer is not HTTP, or was cut off", PROTOCOL
+    return (str(error) or "the connection broke").rstrip(".").lower(), CONNECTION
 
 
 @functools.cache
