@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 
 from app.errors import Invalid
 from app.extensions import db
-from app.models import Alias, Mailbox
+from app.models import Alias, Mailbox, Number
 from app.models.mailbox import AFTER_MAILING, ATTACHMENTS, KEEP, NO_ATTACHMENT
 from app.services import fields
 from app.services.context import settings
@@ -115,7 +115,7 @@ def checked_aliases(form: fields.Fields, options: Options, extension: str) -> li
 def set_numbers(box: Mailbox, aliases: Iterable[str] | None = None) -> None:
     """Let the mailbox's extension and these aliases lead to it, in the transaction that is open.
 
-    None leaves the aliases as they are. Invalid where a number leads to another mailbox.
+    None leaves the aliases as they are. Invalid where a number leads to another mailbox, or is a programmed one.
     """
     rows = {row.number: row for row in db.session.scalars(select(Alias).where(Alias.mailbox_id == box.id))}
     kept = [row.number for row in rows.values() if not row.is_extension] if aliases is None else list(aliases)
@@ -143,6 +143,12 @@ def _refuse_others(box: Mailbox, wanted: dict[str, bool]) -> None:
     for number, extension in db.session.execute(taken):
         field = "extension" if wanted[number] else "aliases"
         problems.setdefault(field, f"The number {number} leads to mailbox {extension} already.")
+    # A number is the same with a plus sign.
+    spelled = {each: number for number in wanted for each in (number, f"+{number}")}
+    programmed = select(Number.number).where(Number.number.in_(spelled)).order_by(Number.number)
+    for each in filter(None, db.session.scalars(programmed)):
+        field = "extension" if wanted[spelled[each]] else "aliases"
+        problems.setdefault(field, f"The number {each} is a programmed one (Numbers); delete that first.")
     if problems:
         raise Invalid(problems)
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import selectinload
 from app.database import writing
 from app.errors import Invalid, NotFound
 from app.extensions import db
-from app.models import Alias, Mailbox, Message, Webhook
+from app.models import Alias, Mailbox, Message, Number, Webhook
 from app.models.base import database_now
 from app.models.message import NEW, SAVED
 from app.services import audit, events, fields, mailbox_options, pins
@@ -178,6 +178,7 @@ def delete(extension: str, *, confirm: str, actor: str) -> None:
         db.session.flush()
         touch(box.id)
         mailbox_options.free_numbers(box.id)
+        db.session.execute(sql_delete(Number).where(Number.mailbox_id == box.id))
         # Its address and secrets are of no more use.
         db.session.execute(sql_delete(Webhook).where(Webhook.scope == box.id))
         audit.record(actor, "mailbox.delete", box.id, extension)
