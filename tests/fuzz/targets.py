@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.fuzz.documents import DOCUMENTS, TAGS, read_document
 from tests.sip.messages import SOURCE, offer, parsed, request
 from tests.sip.torture import ALL as TORTURES
 from voice.media import dtmf, rtcp, rtp
@@ -246,5 +247,6 @@ TARGETS = (
     ),
     Target("rtp", 4.0, read_rtp, PACKETS, (*PIECES, bytes(4), b"\xbe\xde", b"\xff" * 200)),
     Target("rtcp", 4.0, read_rtcp, REPORTS, (*PIECES, bytes(4), b"\x81\xc9", b"\x80\xc8\0\6", b"\xff" * 24)),
+    Target("twiml", 6.0, read_document, DOCUMENTS, (*PIECES, *TAGS)),
     Target("event", 2.0, read_events, (b"\0\0\0\1\5\x0a\0\xa0" * 4, b"\1\0\0\0\x0b\x8a\3\x20" * 3), PIECES),
 )
