@@ -20,6 +20,7 @@ from voice.media.stream import MediaStream
 # What a call is doing, in the words of the portal's page and of /metrics.
 RINGING, GREETING, RECORDING, CLOSING = "ringing", "greeting", "recording", "closing"
 REVIEWING, LOGGING_IN, RETRIEVING, TRANSFERRING = "reviewing", "logging in", "retrieving", "transferring"
+PROGRAMMED = "programmed"
 SAMPLES_A_MS = SAMPLE_RATE // 1000
 
 
@@ -29,6 +30,8 @@ class CallFacts:
 
     reason: why it was diverted (busy, no-answer, ...), or empty. address: the IP address that it came from; trusted:
     what comes from there says truly who calls. service: OWN or ANY (voice/router.py) where an owner dials in, or empty.
+    dialled: users of Request-URI and To as they came, without what follows a semicolon. forwarded_from: whom the call
+    was diverted from, or empty. x_headers: headers of the INVITE whose names begin with X-.
     """
 
     call_id: str
@@ -39,6 +42,9 @@ class CallFacts:
     address: str = ""
     trusted: bool = False
     service: str = ""
+    dialled: tuple[str, ...] = ()
+    forwarded_from: str = ""
+    x_headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Leg(Protocol):
     stream: MediaStream
 
     def answer(self) -> bool: ...
+    def reject(self, status: int) -> None: ...
     def transfer(self, target: str) -> bool: ...
     def hangup(self) -> None: ...
 
@@ -77,6 +84,7 @@ class Call:
         self._ended: str | None = None
         self._playing = 0
         self.held = False
+        self.answered = False
         self.state = RINGING
         self.served: Served | None = None
         self.on_state: Callable[[Call], None] | None = None
@@ -149,9 +157,17 @@ class Call:
             self._events = deque(event for event in self._events if not isinstance(event, Digit))
 
     def answer(self) -> None:
-        """Take the call; CallEnded where the caller gave up meanwhile."""
+        """Take the call, where it rings yet; CallEnded where the caller gave up meanwhile."""
+        if self.answered:
+            return
         if not self._leg.answer():
             raise CallEnded(self._ended or "cancelled")
+        self.answered = True
+
+    def reject(self, status: int) -> None:
+        """Refuse a call that rings with a SIP status; harmless when it is answered or over."""
+        if self._ended is None and not self.answered:
+            self._leg.reject(status)
 
     def play(self, payload: bytes, from_ms: int = 0) -> int:
         """Start to play in place of what plays; the token comes back in PlaybackDone. CallEnded where it is over.

@@ -64,4 +64,22 @@ class Ended:
     reason: str
 
 
-Event = Digit | PlaybackDone | SilenceReached | ToneReached | Spoke | LimitReached | HoldChanged | MediaTimeout | Ended
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What the flow has sent somebody for is there, or cannot be had (voice/twiml/waiting.py)."""
+
+    token: object
+
+
+Event = (
+    Digit
+    | PlaybackDone
+    | SilenceReached
+    | ToneReached
+    | Spoke
+    | LimitReached
+    | HoldChanged
+    | MediaTimeout
+    | Ended
+    | Arrived
+)

@@ -1,4 +1,4 @@
-"""Which flow a call goes through: a caller leaves a message, an owner listens to messages, nobody is served."""
+"""Which flow a call goes through: an owner's, a script's, that of a caller who leaves a message; or nobody is served."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from voice.flows.talk import Desk
 from voice.mailbox import MailboxFacts
 from voice.router import OWN, normalise
 from voice.takes import Takes
+from voice.twiml.script import Script
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = {"Retry-After": "30"}
@@ -36,6 +37,27 @@ class Directory(Protocol):
     """Whoever knows the mailboxes (voice.keeper_client.KeeperClient)."""
 
     def find_mailbox(self, extensions: list[str]) -> MailboxFacts | None: ...
+
+
+class Scripts(Protocol):
+    """Whoever knows the numbers (voice.keeper_client.KeeperClient)."""
+
+    def find_script(self, dialled: list[str], extensions: list[str]) -> tuple[Script | None, MailboxFacts | None]:
+        """Who answers a call, in one round trip; KeeperAway.
+
+        dialled: users of Request-URI and To as they came; extensions: as of find_mailbox(). In this order: a number
+        that was dialled (script alone), a mailbox (with its own script, or without), the catch-all (script alone);
+        (None, None) where nobody does.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Calls that others program. run: a call by a script, which may stand for a mailbox's greeting."""
+
+    scripts: Scripts
+    run: Callable[[Call, Script, MailboxFacts | None], Outcome]
 
 
 @dataclass(frozen=True)
@@ -58,18 +80,34 @@ class Reception:
     ) -> None:
         self._directory, self._desk, self._takes = directory, desk, takes
         self._spool, self._free_disk, self._star_login = spool, free_disk, star_login
+        # None: no call is programmed. Set before the first call: programs may hand a call back to us.
+        self.programs: Programs | None = None
 
     def admit(self, facts: CallFacts) -> Admitted:
         """What becomes of the call; Refused."""
         if facts.service:
             own = self._mailbox_of_phone(facts) if facts.service == OWN else None
-            own_phone = own is not None and _is_extension(facts, own)
-            return Admitted(own, lambda call: check_messages(call, self._desk, own, own_phone))
+            return Admitted(own, lambda call: self._check_messages(call, own))
+        script, mailbox, programs = *self._who_answers(facts), self.programs
+        if script is not None and programs is not None and mailbox is None:
+            return Admitted(None, lambda call: programs.run(call, script, None))
         self._check_disk()
-        mailbox = self._mailbox_called(facts)
-        return Admitted(mailbox, lambda call: self._leave_message(call, mailbox))
+        if mailbox is None:
+            raise Refused(404, "Not Found")
+        if script is not None and programs is not None:
+            return Admitted(mailbox, lambda call: programs.run(call, script, mailbox))
+        return Admitted(mailbox, lambda call: self.leave_message(call, mailbox))
 
-    def _leave_message(self, call: Call, mailbox: MailboxFacts) -> Outcome:
+    def check_messages(self, call: Call) -> Outcome:
+        """The owner of the phone that calls checks his messages, or whoever knows a mailbox's number and PIN."""
+        return self._check_messages(call, self._mailbox_of_phone(call.facts))
+
+    def _check_messages(self, call: Call, own: MailboxFacts | None) -> Outcome:
+        own_phone = own is not None and _is_extension(call.facts, own)
+        return check_messages(call, self._desk, own, own_phone)
+
+    def leave_message(self, call: Call, mailbox: MailboxFacts) -> Outcome:
+        """A caller leaves a message, or logs in by the key *."""
         facts, desk = call.facts, self._desk
         may_log_in = None if self._star_login == NEVER else lambda: self._may_log_in(facts)
         outcome = leave_message(call, mailbox, desk.prompts, self._takes, desk.limits, may_log_in, desk.now)
@@ -92,15 +130,21 @@ class Reception:
             log.warning("call=%s nobody knows whose phone calls: %s", facts.call_id, error)
             return None
 
-    def _mailbox_called(self, facts: CallFacts) -> MailboxFacts:
+    def _who_answers(self, facts: CallFacts) -> tuple[Script | None, MailboxFacts | None]:
+        """The script, the mailbox, or the mailbox with its own script; while numbers are away, mailboxes answer alone."""
+        if self.programs is not None:
+            try:
+                return self.programs.scripts.find_script(list(facts.dialled), list(facts.extensions))
+            except KeeperAway as error:
+                log.warning("call=%s no number can be looked up: %s", facts.call_id, error)
+        return None, self._mailbox_called(facts)
+
+    def _mailbox_called(self, facts: CallFacts) -> MailboxFacts | None:
         try:
-            mailbox = self._directory.find_mailbox(list(facts.extensions))
+            return self._directory.find_mailbox(list(facts.extensions))
         except KeeperAway as error:
             log.error("call=%s refused, no mailbox can be looked up: %s", facts.call_id, error)
             raise Refused(503, "Service Unavailable", RETRY_AFTER) from None
-        if mailbox is None:
-            raise Refused(404, "Not Found")
-        return mailbox
 
     def _check_disk(self) -> None:
         free = shutil.disk_usage(self._spool).free

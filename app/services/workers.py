@@ -20,6 +20,7 @@ WORKERS, CALLS = "voicemail:worker:*", "voicemail:calls:*"
 ANSWER_SECONDS = 1.0
 STATES = (
     "ringing", "greeting", "recording", "reviewing", "closing", "logging in", "retrieving", "transferring",
+    "programmed",
 )  # fmt: skip
 MAX_TEXT = 128
 

@@ -83,6 +83,7 @@ class ScriptedLeg:
     def __init__(self, answers: bool = True) -> None:
         self.answers, self.answered, self.hung_up = answers, False, False
         self.transfers = False
+        self.rejected_with = 0
         self.transferred_to: list[str] = []
         self.stream: Any = None
         self.post: Callable[[Event], None] = lambda event: None
@@ -90,6 +91,10 @@ class ScriptedLeg:
     def answer(self) -> bool:
         self.answered = self.answers
         return self.answers
+
+    def reject(self, status: int) -> None:
+        self.rejected_with = status
+        self.post(Ended("we hung up"))
 
     def transfer(self, target: str) -> bool:
         """As the PBX does where it takes REFER (transfers = True), or declines it."""

@@ -11,12 +11,11 @@ from voice.flows.keys import Do, Menu
 from voice.media.wav import HEADER_SIZE
 from voice.prompts import Prompts
 from voice.speech import speech_of
-from voice.verbs import Gather, Gathered, Play, Say
+from voice.verbs import Gather, Gathered, Hangup, Play, Say
 
 MOST_KEYS = 64
 """Keys beyond the longest number are taken too: they must not answer the next question."""
 WRONG_KEYS = 10
-LAST_SOUND_SAMPLES = 2400
 ATTEMPTS = 3
 
 
@@ -57,8 +56,7 @@ class Conversation:
 
     def end(self) -> None:
         """Hang up, once the last sound has been heard: the BYE overtakes what a phone holds in its jitter buffer."""
-        Play(self.call.law.silence(LAST_SOUND_SAMPLES)).run(self.call)
-        self.call.hangup()
+        Hangup().run(self.call)
 
     def ask(self, *names: str, most: int = 1, finish_on: str = "") -> Gathered:
         """Ask for keys. NobodyThere where none comes."""

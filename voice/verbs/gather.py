@@ -31,12 +31,14 @@ class Gathered:
 class Gather:
     """Say a prompt and take up to `most` keys, until one of `finish_on` or a pause; keys typed ahead count.
 
+    An empty prompt: nothing is said, as where it has been said already.
+
     first_timeout: seconds for the first key after the prompt; between: for each further one. attempts: how often it is
     asked where nothing is pressed. spoken: what is said to who speaks instead. A key beyond the last is left for the
     next who asks.
     """
 
-    prompt: bytes
+    prompt: bytes = b""
     most: int = 1
     finish_on: str = "#"
     first_timeout: float = FIRST_SECONDS
@@ -47,7 +49,8 @@ class Gather:
     def run(self, call: Call) -> Gathered:
         """Ask until something is pressed."""
         for _ in range(self.attempts):
-            Say(self.prompt).run(call)
+            if self.prompt:
+                Say(self.prompt).run(call)
             if gathered := self._listen(call):
                 return gathered
         return Gathered()
