@@ -14,6 +14,8 @@ from voice.mailbox import MailboxFacts
 from voice.media.statistics import StreamStatistics
 
 MAX_TEXT = 80
+# As much as the row of a programmed call holds: the portal finds the one by the other.
+LONGEST_CALL_ID = 255
 CALLS_A_LINE = 25
 COUNTERS = ("packets_received", "packets_lost", "packets_lost_there", "messages", "flow_faults")
 
@@ -45,7 +47,7 @@ class LiveCalls:
         """
         facts = {
             "id": next(self._numbers),
-            "call_id": call.facts.call_id[:MAX_TEXT],
+            "call_id": call.facts.call_id[:LONGEST_CALL_ID],
             "caller": call.facts.caller_number[:MAX_TEXT],
             "caller_name": call.facts.caller_name[:MAX_TEXT],
             "extension": mailbox.extension if mailbox else "",

@@ -20,7 +20,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.models import Call, CallStep, Recording
 from app.models.base import database_days_ago, database_now
-from app.services import fields, paging
+from app.services import fields, paging, trace_text
 from app.services.context import settings
 
 log = logging.getLogger(__name__)
@@ -65,14 +65,22 @@ def steps(sid: str) -> list[StepFacts]:
     ]
 
 
+def look(call: Call) -> tuple[object, ...]:
+    """What differs whenever the page of a call would look different; cheaper than its trace."""
+    row = (call.status, call.ended_at, call.answered_at, call.error_code, call.error, call.caller)
+    columns = select(CallStep.position, CallStep.outcome, CallStep.seconds, func.length(CallStep.detail))
+    steps_of = columns.where(CallStep.call_sid == call.sid).order_by(CallStep.position)
+    return row, tuple(tuple(step) for step in db.session.execute(steps_of))
+
+
 def listing(
-    *, number_id: str = "", failed: bool = False, cursor: str | None = None, limit: int
+    *, number_id: str = "", called: str = "", failed: bool = False, cursor: str | None = None, limit: int
 ) -> tuple[list[Call], str | None]:
     """Programmed calls, the newest first, and the cursor of the next page; Invalid for a wrong cursor.
 
-    number_id: of one number, else of all. failed: only those in which something went wrong.
+    number_id: of one number; called: to what was dialled; else all. failed: only those in which something went wrong.
     """
-    query = select(Call).where(*_chosen(number_id, failed))
+    query = select(Call).where(*_chosen(number_id, called, failed))
     query = query.where(*paging.after(cursor, Call.started_at, Call.sid, lambda text: fields.is_sid(text, "CA")))
     rows = list(db.session.scalars(query.order_by(Call.started_at.desc(), Call.sid.desc()).limit(limit + 1)))
     following = paging.cursor_of(rows[limit - 1].started_at, rows[limit - 1].sid) if len(rows) > limit else None
@@ -88,8 +96,9 @@ def by_sip_call_ids(wanted: Sequence[str]) -> dict[str, str]:
     """Sids of programmed calls by their Call-ID on the wire; those that are none are left out."""
     if not wanted:
         return {}
-    found = db.session.execute(select(Call.sip_call_id, Call.sid).where(Call.sip_call_id.in_(wanted)))
-    return {call_id: sid for call_id, sid in found if call_id}
+    stored = {trace_text.line(call_id, 255): call_id for call_id in wanted}
+    found = db.session.execute(select(Call.sip_call_id, Call.sid).where(Call.sip_call_id.in_(stored)))
+    return {stored[call_id]: sid for call_id, sid in found if stored.get(call_id)}
 
 
 def counts() -> dict[tuple[str, bool], int]:
@@ -104,8 +113,10 @@ def went_wrong(call: Call) -> bool:
     return call.error_code is not None or call.status == FAILED
 
 
-def _chosen(number_id: str, failed: bool) -> list[ColumnElement[bool]]:
+def _chosen(number_id: str, called: str, failed: bool) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [Call.number_id == number_id] if number_id else []
+    if called:
+        found.append(Call.called == called)
     if failed:
         found.append(or_(Call.error_code.is_not(None), Call.status == FAILED))
     return found

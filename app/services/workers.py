@@ -23,6 +23,7 @@ STATES = (
     "programmed",
 )  # fmt: skip
 MAX_TEXT = 128
+LONGEST_CALL_ID = 255
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class LiveCall:
     """A call in progress. state: one of STATES, or a later one.
 
     extension, mailbox_id, timezone: of its mailbox; empty, and UTC, where its caller has yet to say which it is.
+
+    call_id: its Call-ID on the wire.
 
     received, lost: packets from the caller; lost_there: packets to the caller that it says it lost, None: unknown.
     """
@@ -47,6 +50,7 @@ class LiveCall:
     received: int
     lost: int
     lost_there: int | None
+    call_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ def _call(worker: str, row: Any) -> LiveCall | None:
             received=_number(row["received"]),
             lost=_number(row["lost"]),
             lost_there=None if row.get("lost_there") is None else _number(row["lost_there"]),
+            call_id=str(row.get("call_id") or "")[:LONGEST_CALL_ID],
         )
     except (KeyError, ValueError, TypeError, OverflowError):
         return None

@@ -23,6 +23,7 @@ from app.web import (
     metrics,
     notices,
     password,
+    programmed_calls,
     prompts,
     queues,
     routing,
@@ -42,6 +43,7 @@ BLUEPRINTS = (
     messages.blueprint,
     trash.blueprint,
     calls.blueprint,
+    programmed_calls.blueprint,
     deliveries.blueprint,
     greetings.blueprint,
     lamps.blueprint,
@@ -66,6 +68,7 @@ def register(app: Flask) -> None:
     words.init_app(app)
     notices.init_app(app)
     deliveries.init_app(app)
+    programmed_calls.init_app(app)
     metrics.init_app(app)
     errors.init_app(app)
     for blueprint in BLUEPRINTS:

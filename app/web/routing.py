@@ -20,6 +20,12 @@ class IdConverter(BaseConverter):
     regex = "[0-9a-fA-F-]{1,36}"
 
 
+class SidConverter(BaseConverter):
+    """The sid of a call or a recording: two letters and 32 hexadecimal digits."""
+
+    regex = "[A-Z]{2}[0-9a-f]{32}"
+
+
 class PromptConverter(BaseConverter):
     """The name of a prompt."""
 
@@ -33,10 +39,11 @@ class LanguageConverter(BaseConverter):
 
 
 def init_app(app: Flask) -> None:
-    """Let routes say `<extension:…>`, `<id:…>`, `<prompt:…>` and `<language:…>`."""
+    """Let routes say `<extension:…>`, `<id:…>`, `<sid:…>`, `<prompt:…>` and `<language:…>`."""
     app.url_map.converters |= {
         "extension": ExtensionConverter,
         "id": IdConverter,
+        "sid": SidConverter,
         "prompt": PromptConverter,
         "language": LanguageConverter,
     }
