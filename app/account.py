@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from app import key_file
 from app.config import Settings, SettingsError
 
+API_VERSION = "2010-04-01"
 SID, TOKEN = "programmable.account_sid", "programmable.auth_token"
 _SID = re.compile(r"AC[0-9a-f]{32}")
 
@@ -22,6 +23,15 @@ class Account:
 
     sid: str
     token: str = field(repr=False)
+
+    @property
+    def path(self) -> str:
+        """Where the account is in the REST calls."""
+        return f"/{API_VERSION}/Accounts/{self.sid}"
+
+    def recording_url(self, public_url: str, recording_sid: str) -> str:
+        """The RecordingUrl of a recording: its audio as WAV, with .mp3 behind it as MP3."""
+        return f"{public_url}{self.path}/Recordings/{recording_sid}"
 
 
 def account_of(settings: Settings) -> Account:

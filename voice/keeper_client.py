@@ -85,10 +85,10 @@ class KeeperClient(HelperProcess):
         log.warning("mailbox=%s found in the snapshot, the database is away", facts.extension)
         return facts
 
-    def save(self, take_id: str) -> bool:
-        """Commit a finished take; False where that takes too long: it is safe in the spool and committed later."""
+    def save(self, take_id: str, seconds: float = SAVE_SECONDS) -> bool:
+        """Commit a finished take; False where that takes longer: it is safe in the spool and committed later."""
         try:
-            return bool(self._ask(SAVE_SECONDS, ask="save", take=take_id))
+            return bool(self._ask(seconds, ask="save", take=take_id))
         except KeeperAway as error:
             log.warning("take=%s is in the spool, its commit follows: %s", take_id, error)
             return False

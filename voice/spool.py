@@ -26,6 +26,7 @@ VERSION = 1
 RECORDING, COMPLETE, DISCARDED = "recording", "complete", "discarded"
 _KINDS = {"str": (str,), "float": (float, int), "int": (int,), "bool": (bool,)}
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SIDS = re.compile(r"RE[0-9a-f]{32} CA[0-9a-f]{32}| ")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Sidecar:
     duration, speech: seconds. size: bytes of the WAV file. law: pcmu or pcma. trimmed: the file is to be cut to its
     size where it is longer (voice/trimming.py). again: the recording is the one beside it, where there is one
     (voice/retakes.py). forwarded_from, forwarded_by: of a copy, the message and the extension that sent it on.
+    recording_sid, call_sid: of a recording of a programmed call, which has no mailbox; extension is what was dialled.
     """
 
     id: str
@@ -56,6 +58,8 @@ class Sidecar:
     again: bool = False
     forwarded_from: str = ""
     forwarded_by: str = ""
+    recording_sid: str = ""
+    call_sid: str = ""
     version: int = VERSION
 
     @classmethod
@@ -71,6 +75,8 @@ class Sidecar:
             raise SpoolError("not a sidecar: a value of the wrong kind")
         if sidecar.version != VERSION or not _ID.fullmatch(sidecar.id):
             raise SpoolError(f"not a sidecar of version {VERSION}")
+        if not _SIDS.fullmatch(f"{sidecar.recording_sid} {sidecar.call_sid}"):
+            raise SpoolError("not a sidecar: the sids of a recording and its call go together")
         return sidecar
 
 

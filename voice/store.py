@@ -32,6 +32,7 @@ from app.services import (
     numbers,
     prompts,
     quota,
+    recordings,
     subscriptions,
     trace_rows,
     trimmed,
@@ -109,7 +110,7 @@ class Store:
         return rows
 
     def save(self, take_id: str) -> bool:
-        """Make the message of a finished take, or find it made; True once the database has it.
+        """Make the message, or the recording of a call, of a finished take, or find it made; True once that is done.
 
         Raises SpoolError for a take that can never become one, SQLAlchemyError where the database is away.
         """
@@ -119,14 +120,17 @@ class Store:
         take = self._take(sidecar)
         with self._app.app_context():
             try:
-                messages.save_take(take)
+                if isinstance(take, recordings.RecordingTake):
+                    recordings.save(take)
+                else:
+                    messages.save_take(take)
             except (IntegrityError, DataError) as error:
                 raise SpoolError(f"the database refuses the take {take_id}: {error.orig}") from None
         return True
 
-    def _take(self, sidecar: spool.Sidecar) -> messages.Take:
+    def _take(self, sidecar: spool.Sidecar) -> messages.Take | recordings.RecordingTake:
         try:
-            received_at = datetime.fromisoformat(sidecar.started_at).astimezone(UTC)
+            started_at = datetime.fromisoformat(sidecar.started_at).astimezone(UTC)
         except (TypeError, ValueError, OverflowError):
             raise SpoolError(f"the sidecar of {sidecar.id} says no time") from None
         path = self._settings.spool_dir / f"{sidecar.id}.wav"
@@ -138,13 +142,15 @@ class Store:
             sha256 = sidecar.sha256 or wav.sha256_of(path)
         except OSError as error:
             raise SpoolError(f"the recording of {sidecar.id} cannot be read: {error.strerror}") from None
+        if sidecar.recording_sid:
+            return self._recording(sidecar, started_at, sha256)
         return messages.Take(
             id=sidecar.id,
             mailbox_id=sidecar.mailbox_id,
             caller_number=sidecar.caller_number,
             caller_name=sidecar.caller_name,
             call_id=sidecar.call_id,
-            received_at=received_at,
+            received_at=started_at,
             duration=sidecar.duration,
             size=sidecar.size,
             sha256=sha256,
@@ -153,6 +159,21 @@ class Store:
             host=self._settings.host_name,
             forwarded_from=sidecar.forwarded_from,
             forwarded_by=sidecar.forwarded_by,
+        )
+
+    def _recording(self, sidecar: spool.Sidecar, started_at: datetime, sha256: str) -> recordings.RecordingTake:
+        return recordings.RecordingTake(
+            id=sidecar.id,
+            sid=sidecar.recording_sid,
+            call_sid=sidecar.call_sid,
+            caller=sidecar.caller_number,
+            called=sidecar.extension,
+            sip_call_id=sidecar.call_id,
+            started_at=started_at,
+            duration=sidecar.duration,
+            size=sidecar.size,
+            sha256=sha256,
+            host=self._settings.host_name,
         )
 
     def reconcile(self) -> int:
@@ -169,7 +190,7 @@ class Store:
         """Complete those of these takes that nobody owns, and make their messages; the number of takes adopted."""
         folder = self._settings.spool_dir
         with self._app.app_context():
-            fates = messages.known_ids(ids)
+            fates = messages.known_ids(ids) | recordings.known_ids(ids)
         adopted = 0
         for take_id in ids:
             fate = fates.get(take_id)
@@ -291,15 +312,20 @@ class Store:
             entry.drop()
             return False
         speech = speech_seconds(entry.wav)
-        enough = speech >= self._min_speech(entry.sidecar.mailbox_id) and duration >= self._settings.min_duration
         entry.finish(
-            spool.COMPLETE if enough else spool.DISCARDED,
+            spool.COMPLETE if self._says_enough(entry.sidecar, speech, duration) else spool.DISCARDED,
             duration=duration,
             speech=speech,
             size=size,
             ended_by="crash",
         )
         return True
+
+    def _says_enough(self, sidecar: spool.Sidecar, speech: float, duration: float) -> bool:
+        """Whether a take whose end nobody saw is to be kept; of a programmed call, all that was recorded is."""
+        if sidecar.recording_sid:
+            return True
+        return speech >= self._min_speech(sidecar.mailbox_id) and duration >= self._settings.min_duration
 
     def _min_speech(self, mailbox_id: str) -> float:
         """Seconds of speech that a message of this mailbox needs."""

@@ -85,11 +85,17 @@ class Due:
     target: str
     fencing: int
     message_id: str | None
+    recording_sid: str | None = None
 
     @classmethod
     def of(cls, row: Delivery) -> Due:
         """The facts of a row."""
-        return cls(row.id, row.kind, row.target, row.fencing, row.message_id)
+        return cls(row.id, row.kind, row.target, row.fencing, row.message_id, row.recording_sid)
+
+    @property
+    def about(self) -> str:
+        """What it tells of, for people."""
+        return f"recording {self.recording_sid}" if self.recording_sid else f"message {self.message_id}"
 
     @property
     def queue(self) -> str:
@@ -153,7 +159,7 @@ def _enqueue_delivery(due: Due) -> bool:
             timeout=DELIVERY_TIMEOUT_SECONDS,
             result_ttl=0,
             failure_ttl=FAILURE_SECONDS,
-            description=f"{due.kind} of message {due.message_id}",
+            description=f"{due.kind} of {due.about}",
         )
     except redis.RedisError as error:
         _outage.began(error)

@@ -66,10 +66,11 @@ def _deliver(delivery_id: str) -> None:
     state, _ = outbox.ending(claim, outcome)
     log.log(
         LEVELS[state],
-        "delivery=%s kind=%s message=%s attempt=%d %s%s",
+        "delivery=%s kind=%s %s=%s attempt=%d %s%s",
         claim.delivery_id,
         claim.kind,
-        claim.message_id,
+        "recording" if claim.recording_sid else "message",
+        claim.recording_sid or claim.message_id,
         claim.attempt,
         state if counted else f"{state}, but another has taken over",
         f": {outcome.error}" if outcome.error else "",

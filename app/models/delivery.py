@@ -16,6 +16,8 @@ class Delivery(Base):
     """One delivery; written in the commit that saves what it tells of.
 
     kind: upload, email, webhook. position: its place in the order upload, email, webhook.
+    mailbox_id, message_id: whose and which message it tells of. recording_sid: in place of both, the recording of a
+    programmed call that is to be uploaded.
     target: the host of the spool, an e-mail address, or the scope of a webhook.
     fencing: grows with each claim; an outcome counts only with the number of its own claim.
     queued_until: the relay enqueues the row again only after this time (database clock).
@@ -31,8 +33,9 @@ class Delivery(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     event_id: Mapped[str] = mapped_column(String(36), default=new_id, index=True)
     event: Mapped[str] = mapped_column(String(40), default="message.created")
-    mailbox_id: Mapped[str] = mapped_column(ForeignKey("voicemail_box.id"))
+    mailbox_id: Mapped[str | None] = mapped_column(ForeignKey("voicemail_box.id"))
     message_id: Mapped[str | None] = mapped_column(ForeignKey("voicemail_message.id"), index=True)
+    recording_sid: Mapped[str | None] = mapped_column(ForeignKey("voicemail_recording.sid"), index=True)
     kind: Mapped[str] = mapped_column(String(12))
     target: Mapped[str] = mapped_column(String(500), default="")
     idempotency_key: Mapped[str] = mapped_column(String(100), default=new_id)

@@ -20,7 +20,7 @@ from app.config import DeliverySettings
 from app.database import afterwards, writing
 from app.extensions import db
 from app.jobs import queue
-from app.models import Attempt, Delivery, Message
+from app.models import Attempt, Delivery, Message, Recording
 from app.models.base import database_now
 from app.models.delivery import DONE, FAILED, PENDING, RUNNING, SKIPPED
 from app.services import lanes
@@ -44,7 +44,8 @@ class Claim:
     event_id: str
     event: str
     message_id: str | None
-    mailbox_id: str
+    mailbox_id: str | None
+    recording_sid: str | None
     kind: str
     target: str
     idempotency_key: str
@@ -107,6 +108,7 @@ def _claim_of(row: Delivery, now: datetime) -> Claim:
         row.event,
         row.message_id,
         row.mailbox_id,
+        row.recording_sid,
         row.kind,
         row.target,
         row.idempotency_key,
@@ -230,10 +232,14 @@ def expire_leases() -> list[str]:
 
 def reopen_uploads() -> list[str]:
     """Try uploads again that were given up while their audio is only in a spool: an upload is never forgotten."""
-    owed = exists().where(
+    message = exists().where(
         Message.id == Delivery.message_id, Message.spool_host.is_not(None), Message.purged_at.is_(None)
     )
-    return _open_again(and_(Delivery.kind == UPLOAD, Delivery.state == FAILED, owed), done_at=None)
+    recording = exists().where(
+        Recording.sid == Delivery.recording_sid, Recording.spool_host.is_not(None), Recording.purged_at.is_(None)
+    )
+    failed = and_(Delivery.kind == UPLOAD, Delivery.state == FAILED)
+    return _open_again(and_(failed, or_(message, recording)), done_at=None)
 
 
 def try_again(which: ColumnElement[bool]) -> list[str]:

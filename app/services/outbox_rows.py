@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.config import Settings
 from app.extensions import db
-from app.models import Delivery, Event, Mailbox, Message, Webhook
+from app.models import Delivery, Event, Mailbox, Message, Recording, Webhook
 from app.models.base import database_now, new_id
 from app.models.delivery import PENDING, SKIPPED
 from app.models.webhook import GLOBAL
@@ -18,6 +18,7 @@ from app.services import addresses
 UPLOAD, EMAIL, WEBHOOK = "upload", "email", "webhook"
 POSITIONS = {UPLOAD: 1, EMAIL: 2, WEBHOOK: 3}
 LAST = WEBHOOK
+RECORDING_CREATED = "recording.created"
 # Of what else than a new message receivers of webhooks, and owners, are told.
 WEBHOOK_EVENTS = frozenset({"message.read", "message.deleted"})
 MAIL_EVENTS = frozenset({"mailbox.nearly_full", "mailbox.full", "mailbox.locked", "pin.changed", "greeting.changed"})
@@ -35,6 +36,15 @@ def for_message(message: Message, event_id: str, settings: Settings) -> list[Del
     upload.idempotency_key = f"{message.id}-{UPLOAD}"
     mails = _mails(box, event_id, message.id, settings)
     return [upload, *mails, *_webhooks(webhook_scopes(box.id, settings), box.id, event_id, message.id)]
+
+
+def for_recording(recording: Recording, settings: Settings) -> Delivery:
+    """What a new recording of a programmed call owes: its upload. Its event stands in no mailbox's history."""
+    host = recording.spool_host or settings.host_name
+    upload = _row(UPLOAD, host, new_id(), None, None)
+    upload.event, upload.recording_sid = RECORDING_CREATED, recording.sid
+    upload.idempotency_key = f"{recording.sid}-{UPLOAD}"
+    return upload
 
 
 def for_event(event: Event, settings: Settings, scopes: list[str] | None = None) -> list[Delivery]:
@@ -84,7 +94,7 @@ def _webhooks(scopes: Iterable[str], mailbox_id: str, event_id: str, message_id:
     return rows or [_skipped(WEBHOOK, event_id, mailbox_id, message_id, NO_WEBHOOK)]
 
 
-def _row(kind: str, target: str, event_id: str, mailbox_id: str, message_id: str | None) -> Delivery:
+def _row(kind: str, target: str, event_id: str, mailbox_id: str | None, message_id: str | None) -> Delivery:
     digest = hashlib.sha256(target.encode()).hexdigest()[:16]
     return Delivery(
         id=new_id(),

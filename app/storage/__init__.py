@@ -10,7 +10,7 @@ from app.config import Settings, SettingsError, StorageSettings
 from app.storage.azure import AzureStore
 from app.storage.base import AudioSource, MissingObject, ObjectFacts, Store, StoreError, WrongContent
 from app.storage.gcs import GcsStore
-from app.storage.keys import message_key
+from app.storage.keys import message_key, recording_key
 from app.storage.local import LocalStore
 from app.storage.s3 import S3Store
 
@@ -24,6 +24,7 @@ __all__ = [
     "is_remote",
     "message_key",
     "open_store",
+    "recording_key",
 ]
 
 KINDS: dict[str, Callable[[StorageSettings], Store]] = {

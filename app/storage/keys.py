@@ -15,6 +15,11 @@ def message_key(mailbox_id: str, message_id: str) -> str:
     return f"messages/{mailbox_id}/{message_id}.wav"
 
 
+def recording_key(sid: str) -> str:
+    """The key of a recording of a programmed call; the same at every try."""
+    return f"recordings/{sid}.wav"
+
+
 def checked(key: str) -> str:
     """The key itself; StoreError for one that is empty, too long, absolute, or has strange parts."""
     if len(key) > LONGEST_KEY or not all(_PART.fullmatch(part) for part in key.split("/")):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from app.migration_steps import create_index, create_table, has_column
+from app.migration_steps import add_column, create_index, create_table, has_column
 from app.models.base import UTCDateTime
 
 revision = "0006"
@@ -25,6 +25,7 @@ def upgrade() -> None:
     _make_numbers()
     _make_calls()
     _make_recordings()
+    _let_recordings_be_delivered()
 
 
 def _text(name: str, length: int, *, nullable: bool = False) -> sa.Column[str]:
@@ -126,7 +127,65 @@ def _make_recordings() -> None:
     create_index(op.f("ix_voicemail_recording_created_at"), "voicemail_recording", ["created_at"])
 
 
+def _let_recordings_be_delivered() -> None:
+    """A delivery may be one of a recording, which has no mailbox."""
+    if op.get_bind().dialect.name == "sqlite":
+        if not has_column("voicemail_delivery", "recording_sid"):
+            _rebuild_deliveries(nullable=True)
+    else:
+        op.alter_column("voicemail_delivery", "mailbox_id", existing_type=sa.String(length=36), nullable=True)
+        add_column("voicemail_delivery", "recording_sid", sa.String(length=34), nullable=True)
+    # Before the foreign key: MariaDB would make an index of its own for it.
+    create_index(op.f("ix_voicemail_delivery_recording_sid"), "voicemail_delivery", ["recording_sid"])
+    _refer_to_recordings()
+
+
+def _refer_to_recordings() -> None:
+    name = op.f("fk_voicemail_delivery_recording_sid")
+    there = {key["name"] for key in sa.inspect(op.get_bind()).get_foreign_keys("voicemail_delivery")}
+    if name not in there:
+        op.create_foreign_key(name, "voicemail_delivery", "voicemail_recording", ["recording_sid"], ["sid"])
+
+
+def _rebuild_deliveries(*, nullable: bool) -> None:
+    """SQLite changes a column by a copy of the table. To drop the old one takes the attempts along: they are kept.
+
+    All of it is one transaction.
+    """
+    op.execute("CREATE TEMPORARY TABLE kept_attempt AS SELECT * FROM voicemail_attempt")
+    with op.batch_alter_table("voicemail_delivery", recreate="always") as batch:
+        batch.alter_column("mailbox_id", existing_type=sa.String(length=36), nullable=nullable)
+        if nullable:
+            batch.add_column(sa.Column("recording_sid", sa.String(length=34), nullable=True))
+            batch.create_foreign_key(
+                op.f("fk_voicemail_delivery_recording_sid"), "voicemail_recording", ["recording_sid"], ["sid"]
+            )
+        else:
+            batch.drop_constraint(op.f("fk_voicemail_delivery_recording_sid"), type_="foreignkey")
+            batch.drop_column("recording_sid")
+    op.execute("DELETE FROM voicemail_attempt")
+    op.execute("INSERT INTO voicemail_attempt SELECT * FROM kept_attempt")
+    op.execute("DROP TABLE kept_attempt")
+
+
+def _forget_deliveries_of_recordings() -> None:
+    op.execute(
+        "DELETE FROM voicemail_attempt WHERE delivery_id IN "
+        "(SELECT id FROM voicemail_delivery WHERE recording_sid IS NOT NULL)"
+    )
+    op.execute("DELETE FROM voicemail_delivery WHERE recording_sid IS NOT NULL")
+    if op.get_bind().dialect.name == "sqlite":
+        op.drop_index(op.f("ix_voicemail_delivery_recording_sid"), "voicemail_delivery")
+        _rebuild_deliveries(nullable=False)
+        return
+    op.drop_constraint(op.f("fk_voicemail_delivery_recording_sid"), "voicemail_delivery", type_="foreignkey")
+    op.drop_index(op.f("ix_voicemail_delivery_recording_sid"), "voicemail_delivery")
+    op.drop_column("voicemail_delivery", "recording_sid")
+    op.alter_column("voicemail_delivery", "mailbox_id", existing_type=sa.String(length=36), nullable=False)
+
+
 def downgrade() -> None:
+    _forget_deliveries_of_recordings()
     for table in ("voicemail_recording", "voicemail_call_step", "voicemail_call", "voicemail_number"):
         op.drop_table(table)
     _make_the_first_tables()
