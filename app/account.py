@@ -42,3 +42,10 @@ def account_of(settings: Settings) -> Account:
     if not _SID.fullmatch(sid):
         raise SettingsError(SID, "must be AC and 32 hexadecimal digits, in lower case")
     return Account(sid, token)
+
+
+def rotate(settings: Settings) -> Account:
+    """The account with another token, kept in the instance folder; whoever asks from now on gets it. SettingsError."""
+    account_of(settings)
+    key_file.replace(settings.auth_token_file, TOKEN, secrets.token_hex(16))
+    return account_of(settings)

@@ -1,4 +1,4 @@
-"""Administration at a terminal: flask --app wsgi user | mailbox | token | storage | doctor."""
+"""Administration at a terminal: flask --app wsgi user | mailbox | token | number | account | storage | doctor."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ token_commands = AppGroup("token", help="Bearer tokens of programs.")
 
 def register(app: Flask) -> None:
     """Add the commands to `flask`."""
+    from app.cli_numbers import account_commands, number_commands
     from app.cli_storage import storage_commands
 
-    for group in (user_commands, mailbox_commands, token_commands, storage_commands):
+    ours = (user_commands, mailbox_commands, token_commands, number_commands, account_commands, storage_commands)
+    for group in ours:
         app.cli.add_command(group)
     app.cli.add_command(doctor)
 

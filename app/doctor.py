@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import LANGUAGES, PROJECT_ROOT, Settings
 from app.delivery.errors import DeliveryError
+from app.doctor_numbers import numbers
 from app.doctor_secrets import secrets
 from app.doctor_sip import registrar, sip
 from app.findings import Doubtful, Wrong
@@ -191,7 +192,8 @@ def permissions(settings: Settings) -> str:
     for folder in (settings.instance, settings.spool_dir):
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             raise Wrong(f"{folder} cannot be written to", "Give it to the user that runs Voicemail Pro (chown)")
-    private = [settings.secret_key_file, settings.encryption_key_file, settings.spool_dir]
+    keys = [settings.secret_key_file, settings.encryption_key_file, settings.auth_token_file]
+    private = [*keys, settings.spool_dir]
     if settings.config_file and _holds_secret(settings):
         private.append(settings.config_file)
     exposed = [path for path in private if path.exists() and path.stat().st_mode & OTHERS]
@@ -215,6 +217,7 @@ CHECKS = (
     Check("smtp", smtp),
     Check("sip", sip),
     Check("registrar", registrar),
+    Check("numbers", numbers),
     Check("prompts", prompts),
     Check("disk", disk),
     Check("clock", clock),

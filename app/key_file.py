@@ -23,6 +23,16 @@ def ensure(path: Path, setting: str, make: Callable[[], str]) -> str:
     return read(path, setting)
 
 
+def replace(path: Path, setting: str, key: str) -> None:
+    """Put another key into the file, whole or not at all; SettingsError names the setting."""
+    try:
+        part = _written(path, key)
+        os.replace(part, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise SettingsError(setting, f"{path} cannot be replaced: {error}") from None
+
+
 def read(path: Path, setting: str) -> str:
     """The text of the file; SettingsError where it cannot be read, is damaged or empty."""
     try:
@@ -35,6 +45,18 @@ def read(path: Path, setting: str) -> str:
 
 
 def _make(path: Path, key: str) -> None:
+    part = _written(path, key)
+    try:
+        os.link(part, path)
+        _sync_folder(path.parent)
+    except FileExistsError:
+        pass  # another process was first
+    finally:
+        part.unlink()
+
+
+def _written(path: Path, key: str) -> Path:
+    """A file beside this one that holds the key."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # mkstemp makes a file that only its owner may read.
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
@@ -44,12 +66,10 @@ def _make(path: Path, key: str) -> None:
             file.write(key)
             file.flush()
             os.fsync(file.fileno())
-        os.link(part, path)
-        _sync_folder(path.parent)
-    except FileExistsError:
-        pass  # another process was first
-    finally:
+    except BaseException:
         part.unlink()
+        raise
+    return part
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,11 +7,11 @@ from flask import Flask
 
 def register(app: Flask) -> None:
     """Add the API to an application whose portal is registered: they share routing, limits and errors."""
-    from app.api import access, calls, links, messages
+    from app.api import access, calls, links, messages, numbers
     from app.extensions import csrf, limiter
     from app.web import limits
 
-    for blueprint in (messages.blueprint, calls.blueprint):
+    for blueprint in (messages.blueprint, calls.blueprint, numbers.blueprint):
         limiter.limit(limits.api_requests, key_func=access.caller_key)(blueprint)
         # A bearer token needs no CSRF token; for a session access.check() asks for one.
         csrf.exempt(blueprint)

@@ -32,7 +32,9 @@ def listing(extension: str) -> Response:
     status = request.args.get("status", "all")
     if status not in messages.VIEWS:
         raise Invalid({"status": f"status is one of {', '.join(messages.VIEWS)}."})
-    rows, following = messages.listing(extension, view=status, cursor=request.args.get("cursor"), limit=_limit())
+    rows, following = messages.listing(
+        extension, view=status, cursor=request.args.get("cursor"), limit=limit_of(request.args.get("limit"))
+    )
     return jsonify(messages=_all_as_json(rows, extension), next=following)
 
 
@@ -116,8 +118,10 @@ def file_name(message: Message) -> str:
     return f"voicemail-{message.mailbox.extension}-{when}-{message.caller_number or caller_of(message)}"
 
 
-def _limit() -> int:
-    text = request.args.get("limit", str(DEFAULT_LIMIT))
+def limit_of(text: str | None) -> int:
+    """How many rows ?limit= asks for; Invalid."""
+    if text is None:
+        return DEFAULT_LIMIT
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= HIGHEST_LIMIT):
         raise Invalid({"limit": f"limit is a number from 1 to {HIGHEST_LIMIT}."})
     return int(text)

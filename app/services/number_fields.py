@@ -8,6 +8,7 @@ import re
 from sqlalchemy import select
 
 from app import net
+from app.config import Settings
 from app.extensions import db
 from app.models import Alias, Mailbox, Number
 from app.models.calls import CATCH_ALL
@@ -109,7 +110,12 @@ def url(value: str) -> str:
     return value
 
 
-def hidden_host(address: str) -> str:
+def shown(address: str) -> str:
+    """An address for those who are not to see the name and password that it may hold."""
+    return re.sub(r"//[^/?#]*@", "//hidden@", address)
+
+
+def hidden_host(address: str, of: Settings) -> str:
     """The host of an address where it is private and not allowed, so that nothing is fetched from it; "" else.
 
     Names are not looked up here, but for localhost: where they lead may change until the call comes.
@@ -120,5 +126,5 @@ def hidden_host(address: str) -> str:
         ipaddress.ip_address(literal)
     except ValueError:
         return ""
-    networks = [ipaddress.ip_network(text, strict=False) for text in settings().programmable.allowed_networks]
+    networks = [ipaddress.ip_network(text, strict=False) for text in of.programmable.allowed_networks]
     return "" if net.may_connect(literal, networks) else host

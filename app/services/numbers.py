@@ -156,7 +156,9 @@ def warnings(row: Number) -> list[str]:
     """What stands in the way of a number's documents, as sentences."""
     if not settings().programmable.enabled:
         return ["Programmed calls are switched off in the settings (programmable.enabled)."]
-    hosts = (number_fields.hidden_host(url) for url in (row.voice_url, row.fallback_url, row.status_callback))
+    hosts = (
+        number_fields.hidden_host(url, settings()) for url in (row.voice_url, row.fallback_url, row.status_callback)
+    )
     return [
         f"{host} is a private address, so nothing is asked of it; its network can be allowed in the settings"
         " (programmable.allowed_networks)."

@@ -14,7 +14,7 @@ import redis
 from app import create_app, doctor, migrate
 from app.config import Settings, load_settings
 from app.extensions import db
-from app.models import Webhook
+from app.models import Number, Webhook
 from app.secret_box import seal
 
 
@@ -188,3 +188,47 @@ def test_the_number_of_faults_is_returned(tmp_path: Path, capsys: pytest.Capture
     assert len(lines) == len(doctor.CHECKS)
     assert failed == sum(line.startswith("WRONG") for line in lines) > 0
     assert "s3cret" not in "\n".join(lines)
+
+
+class TestNumbers:
+    """Numbers that documents answer."""
+
+    @staticmethod
+    def add(mine: Settings, *urls: str) -> None:
+        migrate.upgrade(mine)
+        with create_app(mine).app_context():
+            db.session.add_all(
+                Number(number=str(place), language="en", voice_url=url) for place, url in enumerate(urls)
+            )
+            db.session.commit()
+
+    def test_none_and_good_ones(self, tmp_path: Path) -> None:
+        mine = settings(tmp_path, PUBLIC_URL="https://voicemail.example.com")
+        self.add(mine)
+        assert doctor.numbers(mine) == "none yet"
+        self.add(mine, "https://example.com/voice", "http://8.8.8.8/")
+        assert doctor.numbers(mine) == "2 answered by documents"
+
+    def test_switched_off(self, tmp_path: Path) -> None:
+        mine = settings(tmp_path, VOICEMAIL__PROGRAMMABLE__ENABLED="false")
+        self.add(mine, "https://example.com/voice")
+        with pytest.raises(doctor.Doubtful, match="switched off"):
+            doctor.numbers(mine)
+
+    def test_private_ones(self, tmp_path: Path) -> None:
+        mine = settings(tmp_path)
+        self.add(mine, "http://127.0.0.1:5000/voice")
+        with pytest.raises(doctor.Doubtful, match=r"not allowed: 127\.0\.0\.1"):
+            doctor.numbers(mine)
+        allowed = settings(tmp_path, VOICEMAIL__PROGRAMMABLE__ALLOWED_NETWORKS="127.0.0.0/8")
+        assert doctor.numbers(allowed) == "1 answered by documents"
+
+    def test_servers_elsewhere_do_not_reach_a_portal_on_loopback(self, tmp_path: Path) -> None:
+        mine = settings(tmp_path, PUBLIC_URL="http://127.0.0.1:8000")
+        self.add(mine, "https://example.com/voice")
+        with pytest.raises(doctor.Doubtful, match=r"example\.com cannot fetch recordings"):
+            doctor.numbers(mine)
+
+    def test_no_database(self, tmp_path: Path) -> None:
+        with pytest.raises(doctor.Wrong, match="the database's line"):
+            doctor.numbers(settings(tmp_path))

@@ -9,7 +9,8 @@ from click.testing import Result
 from flask import Flask
 
 from app import create_app
-from app.services import mailboxes, phone_access, pins, tokens, users
+from app.account import account_of
+from app.services import mailboxes, numbers, phone_access, pins, tokens, users
 from app.services.mailbox_options import Options
 from tests.services.takes import saved
 from tests.support import make_settings
@@ -149,6 +150,48 @@ def test_an_empty_extension_makes_no_token_for_all(app: Flask) -> None:
         assert tokens.listing() == []
 
 
+def test_number_add_list_and_delete(app: Flask, mailbox: str) -> None:
+    url = "https://example.com/voice"
+    assert "number add 5551234" in run(app, "number", "list").stderr
+    options = ["--method", "get", "--fallback", "http://127.0.0.1:5000/", "--status-callback", url, "--name", "Sales"]
+    result = run(app, "number", "add", "+555-1234", "--url", url, "--language", "fr", *options)
+    assert (result.exit_code, result.stdout) == (0, f"Calls to +5551234 are answered by {url}.\n")
+    assert "127.0.0.1 is a private address" in result.stderr
+    assert run(app, "number", "add", "--mailbox", mailbox, "--url", "http://anna:pass@example.com/").exit_code == 0
+    with app.app_context():
+        assert numbers.Details.of(numbers.page("Sales").items[0].number) == numbers.Details(
+            "+5551234", "Sales", "fr", url, "GET", "http://127.0.0.1:5000/", "POST", url, "POST"
+        )
+    lines = [line.split() for line in run(app, "number", "list").output.splitlines()]
+    assert lines == [
+        ["+5551234", "GET", url, "Sales"],
+        ["mailbox", "1001", "POST", "http://hidden@example.com/"],
+    ]
+    assert run(app, "number", "delete", "5551234").output == "Number 5551234 is answered by documents no more.\n"
+    assert run(app, "number", "delete", "--mailbox", mailbox).exit_code == 0
+    assert "no such number" in refused(run(app, "number", "delete", "5551234"))
+    assert "no such number" in refused(run(app, "number", "delete", "--mailbox", mailbox))
+    assert "There is no mailbox 9" in refused(run(app, "number", "delete", "--mailbox", "9"))
+
+
+def test_number_add_says_what_is_wrong(app: Flask, mailbox: str) -> None:
+    said = refused(run(app, "number", "add", "a b", "--url", "no url", "--method", "PUT", "--fallback", "x"))
+    for words in ("SIP user name", "not an http or https address", "POST or GET"):
+        assert words in said
+    assert "leads to mailbox 1001" in refused(run(app, "number", "add", mailbox, "--url", "http://example.com/"))
+    assert "not both" in refused(run(app, "number", "add", "1", "--mailbox", mailbox, "--url", "http://example.com/"))
+    assert "Type what callers dial" in refused(run(app, "number", "add", "--url", "http://example.com/"))
+    assert run(app, "number", "add", "1").exit_code == 2
+
+
+def test_account_show(app: Flask) -> None:
+    account = account_of(app.extensions["settings"])
+    assert run(app, "account", "show").output == f"{account.sid}\n"
+    assert run(app, "account", "show", "--secret").output.split() == [
+        "AccountSid", account.sid, "Auth", "token", account.token,
+    ]  # fmt: skip
+
+
 def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "voicemail.db").mkdir()
     away = create_app(make_settings(tmp_path, SECRET_KEY="a key of the test"))
@@ -157,6 +200,8 @@ def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
         ["mailbox", "add", "1001", "--pin", "4711"],
         ["user", "add", "anna", "--password", PASSWORD],
         ["token", "add", "all"],
+        ["number", "list"],
+        ["number", "add", "1", "--url", "http://example.com/"],
     ):
         said = refused(run(away, *arguments))
         assert said.count("\n") == 0
@@ -181,6 +226,6 @@ def test_secrets_in_the_address_of_a_database_are_not_shown(tmp_path: Path) -> N
 
 
 def test_help_names_the_commands(app: Flask) -> None:
-    for group in ("user", "mailbox", "token"):
+    for group in ("user", "mailbox", "token", "number"):
         assert "add" in run(app, group, "--help").output
     assert "doctor" in run(app, "--help").output

@@ -1,0 +1,51 @@
+"""Doctor's look at numbers that documents answer: whether their calls and recordings can work."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.config import Settings
+from app.findings import Doubtful, Wrong
+from app.launch.checks import open_engine
+from app.models import Number
+from app.net import checked_url
+from app.services.number_fields import hidden_host
+
+NAMED = 3
+
+
+def numbers(settings: Settings) -> str:
+    """Documents are asked for, their servers may be, and these can fetch recordings."""
+    engine = open_engine(settings)
+    try:
+        with engine.connect() as connection:
+            urls = list(connection.scalars(select(Number.voice_url)))
+    except (SQLAlchemyError, OSError):
+        raise Wrong("the database cannot be asked", "See the database's line") from None
+    finally:
+        engine.dispose()
+    if not urls:
+        return "none yet"
+    counted = f"{len(urls)} answered by documents"
+    if not settings.programmable.enabled:
+        raise Doubtful(f"{counted}, but programmed calls are switched off", "Set programmable.enabled")
+    if hidden := sorted({host for url in urls if (host := hidden_host(url, settings))}):
+        named = ", ".join(hidden[:NAMED])
+        raise Doubtful(f"private and not allowed: {named}", "Add the network to programmable.allowed_networks")
+    others = sorted({host for url in urls if not _is_here(host := checked_url(url).host)})
+    if others and _is_here(urlsplit(settings.public_url).hostname or ""):
+        what = f"{others[0]} cannot fetch recordings from {settings.public_url}"
+        raise Doubtful(what, "Set PUBLIC_URL to an address that others reach")
+    return counted
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this very one."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
