@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from app.audio import TooLong, Unreadable, to_telephone
+from app.audio import to_telephone
+from app.decoding import TooLong, Unreadable
 from app.errors import Invalid, NotFound, Unavailable
 from app.services.context import settings
 from app.storage import AudioSource, MissingObject, StoreError, open_store

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 ENQUEUE = {"enqueue", "enqueue_call", "enqueue_many", "enqueue_at", "enqueue_in", "enqueue_job"}
-LEAVES = {"app.account", "app.config", "app.net"}
+LEAVES = {"app.account", "app.config", "app.decoding", "app.net"}
 ALLOWED = {
     ("voice.media.stream", "pyVoIP.VoIP"),  # nothing of it is used: pyVoIP can only be imported in this order
     ("voice.sip.session", "pyVoIP.RTP.PayloadType"),  # the codecs' names, of which SDP speaks
