@@ -32,6 +32,7 @@ GROUP_TITLES = {
     "greetings": "Recording greetings",
     "keys": "Keys",
     "limits": "Limits",
+    "programmed": "Programmed calls",
     "words": "Numbers, days and times",
     "test": "Test call",
 }

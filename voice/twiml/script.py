@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+APOLOGY = "application_error"
+"""The prompt that ends a call whose documents failed (sounds/prompts.toml)."""
+
 
 @dataclass(frozen=True)
 class Script:
