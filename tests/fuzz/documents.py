@@ -42,8 +42,9 @@ DOCUMENTS = (
 )
 TAGS = (
     b"<", b"</", b"/>", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?xml ", b"?>", b"&amp;", b"&#0;", b"&#x10FFFF;",
-    b"&x;",     b"<!DOCTYPE x [", b'<!ENTITY % x "y">', b"<!ATTLIST Response x CDATA 'y'>", b' encoding="utf-16"', b"\xef\xbb\xbf",
-    b"\xff\xfe", b"\xfe\xff", b'xmlns="urn:voicemail-pro:1" ', b'xmlns:v="x" ', b"<v:Say>", b"<a>" * 40,
+    b"&x;", b"<!DOCTYPE x [", b'<!ENTITY % x "y">', b"<!ATTLIST Response x CDATA 'y'>", b' encoding="utf-16"',
+    b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b'xmlns="urn:voicemail-pro:1" ', b'xmlns:v="x" ', b"<v:Say>",
+    b"<a>" * 40,
     *(f"<{name}/>".encode() for name in (*VERBS, *NOT_YET)),
     *(f' {row.name}="'.encode() for verb in VERBS.values() for row in verb.attributes),
 )  # fmt: skip

@@ -123,7 +123,7 @@ class TestRecord(Rule):
         self.holds("recordingStatusCallback", "", ADDRESSES)
 
     def test_recording_status_callback_method(self) -> None:
-        """As of the action."""
+        """GET puts the parameters into the query."""
         self.holds("recordingStatusCallbackMethod", "POST", METHODS, NO_METHODS, 12200)
 
     def test_recording_status_callback_event(self) -> None:

@@ -45,7 +45,7 @@ def _method(code: int, name: str = "method", of: str = "the action is") -> Attri
 
 
 def _loop(code: int) -> Attribute:
-    return Attribute("loop", Kind.WHOLE, 1, "How many times; 0: until the caller hangs up", code, highest=1000)
+    return Attribute("loop", Kind.WHOLE, 1, "How many times", code, highest=1000)
 
 
 def _later(name: str, kind: Kind, meaning: str, code: int = codes.SCHEMA, *, default: str | bool = "") -> Attribute:
