@@ -107,8 +107,9 @@ RECORD = Verb(
         Attribute("maxLength", Kind.WHOLE, 3600, "Seconds at most", codes.RECORD_LENGTH, lowest=1, highest=DAY),
         Attribute("playBeep", Kind.BOOLEAN, True, "A tone before it", codes.RECORD_BEEP),
         Attribute(
-            "trim", Kind.CHOICE, "trim-silence", "Silence at its ends is cut off, or not", codes.RECORD_TRIM,
-            choices=("trim-silence", "do-not-trim"),
+            "trim", Kind.CHOICE, "trim-silence", "Silence is cut off, or not", codes.RECORD_TRIM,
+            choices=("trim-silence", "do-not-trim"), support=Support.DIFFERS,
+            how="silence is cut off at the end; before the first word it stays",
         ),
         Attribute("recordingStatusCallback", Kind.URL, "", "Who is told what becomes of the recording", shown="none"),
         _method(codes.SCHEMA, "recordingStatusCallbackMethod", "`recordingStatusCallback` is"),
