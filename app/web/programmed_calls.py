@@ -18,6 +18,8 @@ from app.web.words import fingerprint
 blueprint = Blueprint("programmed_calls", __name__, url_prefix="/console/voicemail/programmed-calls")
 PER_PAGE = 50
 LATEST = 10
+# What htmx takes for: show this, and do not ask again.
+STOP_POLLING = 286
 
 
 def init_app(app: Flask) -> None:
@@ -62,8 +64,10 @@ def show(sid: str) -> AnyResponse:
     version = fingerprint(repr(calls.look(call)))
     if htmx.wanted() and request.args.get("version") == version:
         return htmx.unchanged()
-    template = "programmed_calls/_poll.html" if htmx.wanted() else "programmed_calls/show.html"
-    return htmx.answer(render_template(template, version=version, **_context(call)))
+    if not htmx.wanted():
+        return htmx.answer(render_template("programmed_calls/show.html", version=version, **_context(call)))
+    body = render_template("programmed_calls/_poll.html", version=version, **_context(call))
+    return htmx.answer(body, 200 if call.status in calls.RUNNING else STOP_POLLING)
 
 
 def _context(call: Call) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def _source(body: Any) -> tuple[Source, ...]:
     if not isinstance(body, str) or not body.strip():
         return ()
     # As XML counts them: no other character ends a line.
-    texts = body.replace("\r\n", "\n").replace("\r", "\n").split("\n")[:MOST_LINES]
+    texts = body.rstrip().replace("\r\n", "\n").replace("\r", "\n").split("\n")[:MOST_LINES]
     return tuple(Source(number, text[:LONGEST_LINE]) for number, text in enumerate(texts, 1))
 
 

@@ -1,0 +1,88 @@
+"""The trace of a call that runs shows itself in a browser line by line, with scripts and without."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.services import trace_rows
+from tests.browser.conftest import Site
+from voice.twiml.trace import CALL, NOTICE, REQUEST, VERB, CallState, Entry
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+LIST = "/console/voicemail/programmed-calls"
+DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
+<Response>
+  <Gather numDigits="1" action="/menu?lang=en">
+    <Say langauge="en">Press 1 for <b>opening hours</b>.</Say>
+  </Gather>
+  <Redirect>/voice</Redirect>
+</Response>
+"""
+
+
+def write(site: Site, *things: CallState | Entry) -> None:
+    """Write states and entries as the keeper does."""
+    with site.instance.app.app_context():
+        states = [asdict(one) for one in things if isinstance(one, CallState)]
+        trace_rows.write(trace_rows.told(states, [asdict(one) for one in things if isinstance(one, Entry)]))
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_running_call_shows_what_it_does(site: Site, open_browser: Callable[..., Page], javascript: bool) -> None:
+    start = datetime.now(UTC)
+    sid = f"CA{start.timestamp():032.0f}"
+    state = CallState(sid, "", "+15551234567", "5551234", "in-progress", start.isoformat(), sip_call_id="8a7f@pbx")
+
+    def entry(position: int, kind: str, what: str, **more: object) -> Entry:
+        return Entry(sid, position, kind, what, (start + timedelta(seconds=position)).isoformat(), **more)  # type: ignore[arg-type]
+
+    asked = {
+        "parameters": [["CallSid", sid], ["From", "+15551234567"], ["To", "5551234"], ["CallStatus", "ringing"]],
+        "status": 200,
+        "content_type": "text/xml",
+        "body": DOCUMENT,
+    }
+    write(
+        site,
+        state,
+        entry(0, CALL, "ringing"),
+        entry(1, REQUEST, "POST http://127.0.0.1:5000/voice?token=abc", seconds=0.031, detail=asked),
+        entry(2, NOTICE, "Say has no attribute langauge.", detail={"code": 12200, "line": 4, "column": 10}),
+        entry(3, VERB, "Gather", detail={"line": 3, "column": 3, "attributes": {"numDigits": 1, "timeout": 5}}),
+    )
+    page = open_browser(javascript=javascript, width=390 if javascript else 1200)
+    page.goto(LIST)
+    page.get_by_role("link", name="+15551234567").first.click()
+    lines = page.locator("#trace > li")
+    expect(lines).to_have_count(4)
+    expect(lines.nth(2)).to_contain_text('<Say langauge="en">')
+    expect(page.locator("#call-head")).to_contain_text("Runs")
+    if javascript:
+        # What somebody has opened stays open while the lines after it come.
+        lines.nth(1).get_by_text("parameters, signed").click()
+    write(
+        site,
+        replace(
+            state, status="failed", ended_at=datetime.now(UTC).isoformat(), error_code=11200, error="Nobody there."
+        ),
+        entry(3, VERB, "Gather", outcome="1 was typed", seconds=2.4, detail={"line": 3, "column": 3}),
+        entry(4, REQUEST, "POST http://127.0.0.1:5000/menu?lang=en", detail={"error": "Nobody there."}),
+    )
+    expect(lines).to_have_count(5, timeout=30_000)
+    expect(lines.nth(3)).to_contain_text("1 was typed", timeout=30_000)
+    expect(page.locator("#call-head")).to_contain_text("11200: Nobody there.", timeout=30_000)
+    if javascript:
+        expect(lines.nth(1).get_by_text("CallStatus")).to_be_visible()
+    width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert width == 0
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/trace-{javascript}.png", full_page=True)
+        page.goto(LIST)
+        page.screenshot(path=f"{folder}/calls-{javascript}.png", full_page=True)
