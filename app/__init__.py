@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from typing import TYPE_CHECKING
 
 from app.config import Settings, load_settings
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 
 def create_app(settings: Settings | None = None, *, portal: bool = True) -> Flask:
@@ -13,6 +16,9 @@ def create_app(settings: Settings | None = None, *, portal: bool = True) -> Flas
     Nothing is connected here: a database or Redis that is away is noticed at the first request. portal: with pages,
     API and commands; processes that only use the services start sooner without.
     """
+    # The voice side's processes import settings alone, and need no web framework.
+    from flask import Flask
+
     from app import database, extensions, secret_key
     from app.storage import open_store
 

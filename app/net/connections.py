@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import queue
 import socket
@@ -60,6 +61,7 @@ class Stream(httpcore.NetworkStream):
         self._inner = inner
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._acknowledge_at_once()
         return self._inner.read(max_bytes, left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -73,6 +75,13 @@ class Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> Stream:
         return Stream(self._inner.start_tls(ssl_context, server_hostname, left(timeout)))
+
+    def _acknowledge_at_once(self) -> None:
+        """A server that sends head and body by themselves waits for our word in between: up to 40 ms (tcp(7))."""
+        connection = self.get_extra_info("socket")
+        if isinstance(connection, socket.socket) and hasattr(socket, "TCP_QUICKACK"):
+            with contextlib.suppress(OSError):
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)

@@ -1,4 +1,7 @@
-"""Decodes sounds behind everything else of the machine: two at a time, with a low priority."""
+"""Decodes sounds behind everything else of the machine: two at a time, with a low priority.
+
+What decodes takes 20 MB and is imported when the first sound comes: most who have a telephone have no programs.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import soundfile
-
-from app.decoding import RAW, TELEPHONE_HZ, TooLong, Unreadable, decode
 from voice.media import g711
 from voice.media.g711 import Law
 from voice.prompts import payload_path
+
+if TYPE_CHECKING:
+    import numpy as np
 
 AT_A_TIME, NICENESS = 2, 10
 KINDS = "WAV, MP3, AIFF, Ogg, FLAC, GSM and µ-law can"
@@ -40,6 +43,11 @@ class Decoder:
         return self._pool.submit(self._decode, source, target, raw).result()
 
     def _decode(self, source: Path, target: Path, raw: str) -> int:
+        import numpy as np
+        import soundfile
+
+        from app.decoding import TELEPHONE_HZ, Unreadable
+
         samples = self._samples(source, raw)
         if not len(samples):
             raise Unreadable("The file holds no audio.")
@@ -54,6 +62,8 @@ class Decoder:
         return len(pcm16)
 
     def _samples(self, source: Path, raw: str) -> np.ndarray:
+        from app.decoding import RAW, TooLong, Unreadable, decode
+
         try:
             try:
                 return decode(source, self._longest)

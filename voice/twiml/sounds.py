@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from app import net
 from app.config import Settings
-from app.decoding import TELEPHONE_HZ
+from voice.media import SAMPLE_RATE
 from voice.media.g711 import Law
 from voice.prompts import payload_path
 from voice.sound_cache import SoundCache
@@ -149,7 +149,7 @@ class Sounds:
         # It is in use: others go first.
         with suppress(FileNotFoundError):
             os.utime(path)
-        return Sound(path, kept.samples / TELEPHONE_HZ, cached=True)
+        return Sound(path, kept.samples / SAMPLE_RATE, cached=True)
 
     def _load(self, key: str) -> Kept | None:
         """What is known of a URL, where its sound is here as a whole."""
