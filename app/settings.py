@@ -248,7 +248,9 @@ class ProgrammableSettings:
         secret=True,
     )
     allowed_networks: tuple[str, ...] = setting(
-        (), "Private networks that documents and sounds may come from, e.g. 10.0.0.0/8", kind="networks"
+        (),
+        "Private networks that documents and sounds may come from, e.g. 10.0.0.0/8; this host under make run unless set",
+        kind="networks",
     )
     timeout: float = setting(15.0, "Seconds that a server has for a document or a sound", minimum=0.1, maximum=60)
     strict: bool = setting(False, "An unknown verb or attribute ends the call, where it is else left out")

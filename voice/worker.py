@@ -29,10 +29,12 @@ from voice.sip.address import WILDCARDS
 from voice.sip.gate import LOOPBACK
 from voice.sip.uri import is_ip
 from voice.takes import TakeRules, Takes
+from voice.twiml.courier_client import CourierClient
 from voice.weak import weakly
 
 log = logging.getLogger(__name__)
 KEEPER_START_SECONDS = 20.0
+COURIER_STOP_SECONDS = 2.0
 
 
 class VoiceWorker:
@@ -41,6 +43,8 @@ class VoiceWorker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._keeper = KeeperClient(snapshot_path(settings.instance))
+        # It starts with the worker: the first caller of a program must not wait for it.
+        self.courier = CourierClient(settings) if settings.programmable.enabled else None
         self._live = LiveCalls(self._keeper.tell)
         self._loop, self._writer = MediaLoop(), SpoolWriter()
         self._prompts = Prompts(settings.language, settings.sounds_dir)
@@ -105,6 +109,8 @@ class VoiceWorker:
         self._writer.start()
         self._phone.start(accept=False)
         self._keeper.start()
+        if self.courier:
+            self.courier.start()
         self._prompts.prepare()
         if not self._keeper.wait_ready(KEEPER_START_SECONDS, stopping):
             log.error("the keeper is not ready; mailboxes are looked up in the snapshot until it is")
@@ -144,6 +150,9 @@ class VoiceWorker:
         self._desk.stop()
         self._writer.stop()
         self._loop.stop()
+        if self.courier:
+            # What it tells at its end is for the keeper.
+            self.courier.stop(COURIER_STOP_SECONDS)
         self._keeper.stop()
         log.info("stopped")
 

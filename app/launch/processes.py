@@ -24,6 +24,8 @@ VOICE_TIDY_SECONDS = 1
 # Somebody sits before `make run` and waits for its end: calls get less time than on a server, unless it is set.
 DRAIN_KEY, DRAIN_SECONDS = "sip.drain_timeout", 3
 STOP_SECONDS = 3
+# Programs of calls run beside us on a developer's machine, unless the operator says where they may be.
+NETWORKS_KEY, LOOPBACK = "programmable.allowed_networks", ("127.0.0.0/8", "::1/128")
 # It ends last, when nobody asks it any more.
 VALKEY_STOP_SECONDS = 1
 # A worker with max_calls calls holds three descriptors a call.
@@ -117,9 +119,15 @@ def _supervisor_section(settings: Settings) -> str:
         f"minfds={descriptors}\n"
         "umask=077\n"
         "nocleanup=true\n"
-        # For the portal too, whose settings page shows what is in force.
-        f'environment={schema_of(Settings)[DRAIN_KEY].variables[0]}="{_drain_seconds(settings)}"\n'
+        f"environment={_environment(settings)}\n"
     )
+
+
+def _environment(settings: Settings) -> str:
+    """What is otherwise here than on a server; for the portal too, whose settings page shows what is in force."""
+    networks = settings.programmable.allowed_networks if NETWORKS_KEY in settings.sources else LOOPBACK
+    values = {DRAIN_KEY: str(_drain_seconds(settings)), NETWORKS_KEY: ",".join(networks)}
+    return ",".join(f'{schema_of(Settings)[key].variables[0]}="{value}"' for key, value in values.items())
 
 
 def _program_section(settings: Settings, program: Program) -> str:

@@ -6,8 +6,9 @@ import configparser
 from pathlib import Path
 
 import pytest
+from supervisor.datatypes import dict_of_key_value_pairs
 
-from app.config import load_settings
+from app.config import Settings, load_settings
 from app.launch import processes
 from app.launch.instance import make_folders
 
@@ -16,6 +17,18 @@ PROMISED_STOP_SECONDS = 5
 
 def groups(tmp_path: Path, **variables: str) -> list[processes.Group]:
     return processes.groups(load_settings({"VOICEMAIL_INSTANCE": str(tmp_path), **variables}))
+
+
+def supervisor_file(settings: Settings) -> configparser.RawConfigParser:
+    file = configparser.RawConfigParser()
+    file.read(processes.write_supervisor_file(settings, processes.groups(settings)))
+    return file
+
+
+def told_to_processes(tmp_path: Path, file: configparser.RawConfigParser) -> Settings:
+    """The settings of a process that supervisor starts, as supervisor itself reads its file."""
+    environment = dict_of_key_value_pairs(file["supervisord"]["environment"])
+    return load_settings({"VOICEMAIL_INSTANCE": str(tmp_path), **environment})
 
 
 def test_valkey_starts_first_and_stops_last(tmp_path: Path) -> None:
@@ -61,13 +74,35 @@ def test_whoever_waits_for_the_end_waits_less_than_a_server(
 ) -> None:
     settings = load_settings({"VOICEMAIL_INSTANCE": str(tmp_path), **given})
     make_folders(settings)
-    file = configparser.RawConfigParser()
-    file.read(processes.write_supervisor_file(settings, processes.groups(settings)))
-    name, _, value = file["supervisord"]["environment"].partition("=")
-    # What supervisor gives to every process is what they take for the setting.
-    told = load_settings({"VOICEMAIL_INSTANCE": str(tmp_path), name: value.strip('"')})
-    assert told.sip.drain_timeout == seconds
+    file = supervisor_file(settings)
+    assert told_to_processes(tmp_path, file).sip.drain_timeout == seconds
     assert int(file["program:voice"]["stopwaitsecs"]) > seconds
+
+
+@pytest.mark.parametrize(
+    ("given", "networks"),
+    [
+        ({}, ("127.0.0.0/8", "::1/128")),
+        ({"VOICEMAIL__PROGRAMMABLE__ALLOWED_NETWORKS": "10.0.0.0/8"}, ("10.0.0.0/8",)),
+        ({"VOICEMAIL__PROGRAMMABLE__ALLOWED_NETWORKS": "10.0.0.0/8,127.0.0.1/32"}, ("10.0.0.0/8", "127.0.0.1/32")),
+    ],
+)
+def test_programs_of_calls_may_be_on_this_host_unless_the_operator_says_otherwise(
+    tmp_path: Path, given: dict[str, str], networks: tuple[str, ...]
+) -> None:
+    settings = load_settings({"VOICEMAIL_INSTANCE": str(tmp_path), **given})
+    make_folders(settings)
+    told = told_to_processes(tmp_path, supervisor_file(settings))
+    assert told.programmable.allowed_networks == networks
+
+
+def test_no_network_at_all_is_the_operators_word_too(tmp_path: Path) -> None:
+    toml = tmp_path / "voicemail.toml"
+    toml.write_text("[voicemail.programmable]\nallowed_networks = []\n", encoding="utf-8")
+    settings = load_settings({"VOICEMAIL_INSTANCE": str(tmp_path)})
+    make_folders(settings)
+    told = told_to_processes(tmp_path, supervisor_file(settings))
+    assert told.programmable.allowed_networks == ()
 
 
 def test_no_secret_is_in_the_file(tmp_path: Path) -> None:

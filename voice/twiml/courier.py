@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 MOST_ERRANDS = 200
 NICENESS = 3
 TIDY_SECONDS = 60.0
-# What is under way when the worker stops: callbacks of its last calls.
-END_SECONDS = 8.0
+# For callbacks of the worker's last calls, when it stops.
+END_SECONDS = 1.5
 
 
 class Courier:
