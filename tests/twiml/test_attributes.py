@@ -83,7 +83,7 @@ class TestPause(Rule):
     verb = "Pause"
 
     def test_length(self) -> None:
-        """At least one second."""
+        """At least one. As the first verb of a call it waits with the answer."""
         self.holds("length", 1, {"1": 1, "10": 10}, ("0", "-2", "0.5", "long"), 13910)
 
 
@@ -201,7 +201,7 @@ class TestReject(Rule):
     verb = "Reject"
 
     def test_reason(self) -> None:
-        """The caller's network is not told of an answer, and nobody pays for one."""
+        """`rejected` is SIP 603. A call that was answered already is hung up, with a notice."""
         self.holds("reason", "rejected", {"busy": "busy", "rejected": "rejected"}, ("declined", ""), 13810)
 
 
@@ -209,7 +209,7 @@ class TestVoicemail(Rule):
     verb = "Voicemail"
 
     def test_mailbox(self) -> None:
-        """Needed, unless the number's URL belongs to a mailbox."""
+        """Needed, unless the URL is a mailbox's own. Where there is no such mailbox, the document ends with error 12200."""
         self.holds("mailbox", "", {"1001": "1001"})
 
     def test_reason(self) -> None:
