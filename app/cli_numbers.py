@@ -9,8 +9,8 @@ from app.cli import ACTOR, told
 from app.config import LANGUAGES
 from app.errors import Invalid
 from app.services import account, mailboxes, numbers
-from app.services.number_fields import shown
 from app.services.numbers import Details
+from app.services.trace_text import masked
 
 number_commands = AppGroup("number", help="Numbers whose calls are answered by TwiML documents.")
 account_commands = AppGroup("account", help="The account that signs requests, and opens the REST calls.")
@@ -43,7 +43,7 @@ def add_number(number: str, url: str, method: str, fallback: str, language: str 
         **options,
     )
     row = numbers.create(details, extension=mailbox, actor=ACTOR)
-    click.echo(f"Calls to {f'mailbox {mailbox}' if mailbox else row.number} are answered by {shown(row.voice_url)}.")
+    click.echo(f"Calls to {f'mailbox {mailbox}' if mailbox else row.number} are answered by {masked(row.voice_url)}.")
     for sentence in numbers.warnings(row):
         click.echo(sentence, err=True)
 
@@ -58,7 +58,7 @@ def list_numbers() -> None:
         for line in found.items:
             row = line.number
             called = row.number or f"mailbox {line.extension}"
-            click.echo(f"{called:<20} {row.voice_method:<4} {shown(row.voice_url)}  {row.name}".rstrip())
+            click.echo(f"{called:<20} {row.voice_method:<4} {masked(row.voice_url)}  {row.name}".rstrip())
         page, pages, total = page + 1, found.pages, found.total
     if not total:
         click.echo("There are no numbers yet; add one: flask --app wsgi number add 5551234 --url URL", err=True)

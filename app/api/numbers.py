@@ -14,8 +14,8 @@ from app.api.messages import limit_of
 from app.errors import Forbidden, Invalid
 from app.models.user import ADMIN
 from app.services import numbers
-from app.services.number_fields import shown
 from app.services.numbers import Details, Line
+from app.services.trace_text import masked
 
 blueprint = Blueprint("api_numbers", __name__, url_prefix="/api/voicemail/numbers")
 FIELDS = tuple(item.name for item in fields_of(Details))
@@ -80,7 +80,7 @@ def as_json(line: Line) -> dict[str, Any]:
     return {
         "id": row.id,
         **{name: getattr(row, name) for name in FIELDS},
-        **{name: shown(getattr(row, name)) for name in URLS if secret},
+        **{name: masked(getattr(row, name)) for name in URLS if secret},
         "mailbox": line.extension or None,
         "created_at": row.created_at.isoformat(),
         "warnings": numbers.warnings(row),

@@ -110,11 +110,6 @@ def url(value: str) -> str:
     return value
 
 
-def shown(address: str) -> str:
-    """An address for those who are not to see the name and password that it may hold."""
-    return re.sub(r"//[^/?#]*@", "//hidden@", address)
-
-
 def hidden_host(address: str, of: Settings) -> str:
     """The host of an address where it is private and not allowed, so that nothing is fetched from it; "" else.
 

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from app.extensions import csrf
 from app.web import (
     access,
+    account,
     assets,
     auth,
     calls,
@@ -22,6 +23,7 @@ from app.web import (
     messages,
     metrics,
     notices,
+    numbers,
     password,
     programmed_calls,
     prompts,
@@ -42,6 +44,8 @@ BLUEPRINTS = (
     mailboxes.blueprint,
     messages.blueprint,
     trash.blueprint,
+    numbers.blueprint,
+    account.blueprint,
     calls.blueprint,
     programmed_calls.blueprint,
     deliveries.blueprint,
@@ -68,6 +72,7 @@ def register(app: Flask) -> None:
     words.init_app(app)
     notices.init_app(app)
     deliveries.init_app(app)
+    numbers.init_app(app)
     programmed_calls.init_app(app)
     metrics.init_app(app)
     errors.init_app(app)

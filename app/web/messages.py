@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.config import Settings
 from app.models import Message
 from app.models.message import DISCARDED, NEW, SAVED
-from app.services import events, mailboxes, messages, phone_access, quota, retention, trimmed
+from app.services import events, mailboxes, messages, numbers, phone_access, quota, retention, trimmed
 from app.web import greetings, htmx, notices
 from app.web.access import actor, login_required
 from app.web.event_words import event_words
@@ -64,6 +64,7 @@ def index(extension: str) -> AnyResponse:
             happened=[(row.created_at, event_words(row)) for row in events.recent(mailbox.id)],
             retention=settings.retention,
             days=retention.Days.of(mailbox),
+            own_document=numbers.of_mailbox(mailbox.id),
             **(lamps_card(mailbox) | context),
         )
     )

@@ -147,7 +147,7 @@ def test_sessions(app: Flask, program: Program, admin: Login, staff: Login) -> N
     made = create(program, voice_url="https://anna:pass@example.com/voice").json
     assert made is not None
     one = f"{ALL}/{made['id']}"
-    for login, status, shown in ((staff, 403, "https://hidden@example.com/voice"), (admin, 200, made["voice_url"])):
+    for login, status, shown in ((staff, 403, "https://***@example.com/voice"), (admin, 200, made["voice_url"])):
         browser = Browser(app.test_client())
         browser.log_in(login)
         assert browser.get(one).json == made | {"voice_url": shown}

@@ -165,7 +165,7 @@ def test_number_add_list_and_delete(app: Flask, mailbox: str) -> None:
     lines = [line.split() for line in run(app, "number", "list").output.splitlines()]
     assert lines == [
         ["+5551234", "GET", url, "Sales"],
-        ["mailbox", "1001", "POST", "http://hidden@example.com/"],
+        ["mailbox", "1001", "POST", "http://***@example.com/"],
     ]
     assert run(app, "number", "delete", "5551234").output == "Number 5551234 is answered by documents no more.\n"
     assert run(app, "number", "delete", "--mailbox", mailbox).exit_code == 0
