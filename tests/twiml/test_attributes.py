@@ -209,7 +209,7 @@ class TestVoicemail(Rule):
     verb = "Voicemail"
 
     def test_mailbox(self) -> None:
-        """Needed, unless the URL is a mailbox's own. Where there is no such mailbox, the document ends with error 12200."""
+        """Needed, unless the URL is a mailbox's own. Without such a mailbox, the document ends with error 12200."""
         self.holds("mailbox", "", {"1001": "1001"})
 
     def test_reason(self) -> None:
