@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
@@ -13,9 +12,10 @@ from app.findings import Doubtful, Wrong
 from app.launch.checks import open_engine
 from app.models import Number
 from app.net import checked_url
-from app.services.number_fields import hidden_host
+from app.services.number_fields import hidden_host, is_here
 
 NAMED = 3
+ALLOW = "Add the network to programmable.allowed_networks; make run allows this machine itself"
 
 
 def numbers(settings: Settings) -> str:
@@ -35,17 +35,9 @@ def numbers(settings: Settings) -> str:
         raise Doubtful(f"{counted}, but programmed calls are switched off", "Set programmable.enabled")
     if hidden := sorted({host for url in urls if (host := hidden_host(url, settings))}):
         named = ", ".join(hidden[:NAMED])
-        raise Doubtful(f"private and not allowed: {named}", "Add the network to programmable.allowed_networks")
-    others = sorted({host for url in urls if not _is_here(host := checked_url(url).host)})
-    if others and _is_here(urlsplit(settings.public_url).hostname or ""):
+        raise Doubtful(f"private and not allowed: {named}", ALLOW)
+    others = sorted({host for url in urls if not is_here(host := checked_url(url).host)})
+    if others and is_here(urlsplit(settings.public_url).hostname or ""):
         what = f"{others[0]} cannot fetch recordings from {settings.public_url}"
         raise Doubtful(what, "Set PUBLIC_URL to an address that others reach")
     return counted
-
-
-def _is_here(host: str) -> bool:
-    """Whether a host is this very one."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -123,3 +123,11 @@ def hidden_host(address: str, of: Settings) -> str:
         return ""
     networks = [ipaddress.ip_network(text, strict=False) for text in of.programmable.allowed_networks]
     return "" if net.may_connect(literal, networks) else host
+
+
+def is_here(host: str) -> bool:
+    """Whether a host is this very one."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

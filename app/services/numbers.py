@@ -159,11 +159,14 @@ def warnings(row: Number) -> list[str]:
     hosts = (
         number_fields.hidden_host(url, settings()) for url in (row.voice_url, row.fallback_url, row.status_callback)
     )
-    return [
-        f"{host} is a private address, so nothing is asked of it; its network can be allowed in the settings"
-        " (programmable.allowed_networks)."
-        for host in dict.fromkeys(filter(None, hosts))
-    ]
+    return [_unasked(host) for host in dict.fromkeys(filter(None, hosts))]
+
+
+def _unasked(host: str) -> str:
+    allow = "its network can be allowed in the settings (programmable.allowed_networks)."
+    if number_fields.is_here(host):
+        return f"{host} is this very machine: make run asks it without more; elsewhere {allow}"
+    return f"{host} is a private address, so nothing is asked of it; {allow}"
 
 
 def answering(dialled: Sequence[str], extensions: Sequence[str]) -> tuple[Number | None, Mailbox | None]:
