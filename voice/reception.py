@@ -1,4 +1,4 @@
-"""Which flow a call goes through: an owner's, a script's, that of a caller who leaves a message; or nobody is served."""
+"""Which flow a call goes through: an owner's, a script's, that of who leaves a message; or nobody is served."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Scripts(Protocol):
     """Whoever knows the numbers (voice.keeper_client.KeeperClient)."""
 
     def find_script(self, dialled: list[str], extensions: list[str]) -> tuple[Script | None, MailboxFacts | None]:
-        """Who answers a call, in one round trip; KeeperAway.
+        """Who answers a call, in one round trip; KeeperAway where nobody knows.
 
         dialled: users of Request-URI and To as they came; extensions: as of find_mailbox(). In this order: a number
         that was dialled (script alone), a mailbox (with its own script, or without), the catch-all (script alone);
@@ -131,19 +131,14 @@ class Reception:
             return None
 
     def _who_answers(self, facts: CallFacts) -> tuple[Script | None, MailboxFacts | None]:
-        """The script, the mailbox, or the mailbox with its own script; while numbers are away, mailboxes answer alone."""
-        if self.programs is not None:
-            try:
-                return self.programs.scripts.find_script(list(facts.dialled), list(facts.extensions))
-            except KeeperAway as error:
-                log.warning("call=%s no number can be looked up: %s", facts.call_id, error)
-        return None, self._mailbox_called(facts)
-
-    def _mailbox_called(self, facts: CallFacts) -> MailboxFacts | None:
+        """The script, the mailbox, or the mailbox with its own script; Refused."""
+        extensions = list(facts.extensions)
         try:
-            return self._directory.find_mailbox(list(facts.extensions))
+            if self.programs is not None:
+                return self.programs.scripts.find_script(list(facts.dialled), extensions)
+            return None, self._directory.find_mailbox(extensions)
         except KeeperAway as error:
-            log.error("call=%s refused, no mailbox can be looked up: %s", facts.call_id, error)
+            log.error("call=%s refused, nobody knows whom it is for: %s", facts.call_id, error)
             raise Refused(503, "Service Unavailable", RETRY_AFTER) from None
 
     def _check_disk(self) -> None:

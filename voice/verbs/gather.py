@@ -11,6 +11,8 @@ from voice.verbs.say import Say
 FIRST_SECONDS = 6.0
 BETWEEN_SECONDS = 4.0
 ATTEMPTS = 3
+NO_LIMIT = 1000
+"""More keys than anybody presses: as many as come."""
 
 
 @dataclass(frozen=True)
