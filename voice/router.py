@@ -52,10 +52,8 @@ def route(invite: InviteFacts, call_id: str, trusted: bool, rules: Rules, addres
 
     address: the IP address that it came from.
     """
-    candidates: list[tuple[str, str]] = []
-    if trusted:
-        candidates += _diverted(invite, rules.diverted)
-    candidates += [(invite.to_user, ""), (invite.dialled_user, ""), (rules.general, "")]
+    diverted = _diverted(invite, rules.diverted) if trusted else []
+    candidates = [*diverted, (invite.to_user, ""), (invite.dialled_user, ""), (rules.general, "")]
     named = [(normalise(user), reason) for user, reason in candidates]
     extensions = tuple(dict.fromkeys(user for user, _ in named if user))
     reason = next((reason for user, reason in named if user and reason), "")
@@ -68,14 +66,22 @@ def route(invite: InviteFacts, call_id: str, trusted: bool, rules: Rules, addres
         address=address,
         trusted=trusted,
         service=_service(invite, rules),
+        dialled=tuple(dict.fromkeys(filter(None, map(_bare, (invite.dialled_user, invite.to_user))))),
+        forwarded_from=next((_bare(user) for user, _ in diverted if user), ""),
+        x_headers=invite.x_headers,
     )
+
+
+def _bare(user: str) -> str:
+    """A user part without its parameters."""
+    return user.split(";", maxsplit=1)[0].strip()
 
 
 def _service(invite: InviteFacts, rules: Rules) -> str:
     """What an owner wants, by the number that was dialled; empty where it is none of these."""
     services = {rules.any_number: ANY, rules.own_number: OWN}
     for user in (invite.dialled_user, invite.to_user):
-        number = user.split(";", maxsplit=1)[0].strip()
+        number = _bare(user)
         if number and number in services:
             return services[number]
     return ""

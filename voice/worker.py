@@ -22,6 +22,7 @@ from voice.media.loop import MediaLoop
 from voice.media.recorder import SpoolWriter
 from voice.message_waiting import MessageWaitingDesk
 from voice.owner_client import OwnerClient
+from voice.programs import ProgrammedCalls
 from voice.prompts import Prompts
 from voice.reception import Reception, Refused
 from voice.sip import Account, Credentials, GateRules, InviteFacts, PbxTarget, Phone, SipCall, SubscriptionRules
@@ -29,12 +30,10 @@ from voice.sip.address import WILDCARDS
 from voice.sip.gate import LOOPBACK
 from voice.sip.uri import is_ip
 from voice.takes import TakeRules, Takes
-from voice.twiml.courier_client import CourierClient
 from voice.weak import weakly
 
 log = logging.getLogger(__name__)
 KEEPER_START_SECONDS = 20.0
-COURIER_STOP_SECONDS = 2.0
 
 
 class VoiceWorker:
@@ -43,8 +42,6 @@ class VoiceWorker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._keeper = KeeperClient(snapshot_path(settings.instance))
-        # It starts with the worker: the first caller of a program must not wait for it.
-        self.courier = CourierClient(settings) if settings.programmable.enabled else None
         self._live = LiveCalls(self._keeper.tell)
         self._loop, self._writer = MediaLoop(), SpoolWriter()
         self._prompts = Prompts(settings.language, settings.sounds_dir)
@@ -59,6 +56,11 @@ class VoiceWorker:
             settings.spool_dir,
             settings.limits.free_disk_bytes,
             settings.phone.star_login,
+        )
+        self._programs = (
+            ProgrammedCalls(settings, self._keeper, self._prompts, self._reception, self._live.count_fault)
+            if settings.programmable.enabled
+            else None
         )
         self._route = router.Rules(
             settings.sip.diverted_mailbox,
@@ -109,8 +111,8 @@ class VoiceWorker:
         self._writer.start()
         self._phone.start(accept=False)
         self._keeper.start()
-        if self.courier:
-            self.courier.start()
+        if self._programs:
+            self._programs.start()
         self._prompts.prepare()
         if not self._keeper.wait_ready(KEEPER_START_SECONDS, stopping):
             log.error("the keeper is not ready; mailboxes are looked up in the snapshot until it is")
@@ -150,9 +152,8 @@ class VoiceWorker:
         self._desk.stop()
         self._writer.stop()
         self._loop.stop()
-        if self.courier:
-            # What it tells at its end is for the keeper.
-            self.courier.stop(COURIER_STOP_SECONDS)
+        if self._programs:
+            self._programs.stop()
         self._keeper.stop()
         log.info("stopped")
 

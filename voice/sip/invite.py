@@ -16,6 +16,7 @@ from voice.sip.uri import SipUri, parse_uri
 MAX_USER = 128
 MAX_NAME = 128
 MAX_ENTRIES = 50
+MAX_X_HEADERS, MAX_X_NAME, MAX_X_VALUE = 30, 64, 512
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Diversion:
 @dataclass(frozen=True)
 class InviteFacts:
     """dialled_user: of the Request-URI; target_user, target_cause: its parameters of RFC 4458; history: oldest first;
-    diversions: newest first, as they stand. Users and names that are not there are empty."""
+    diversions: newest first, as they stand. Users and names that are not there are empty. x_headers: headers whose
+    names begin with X-, as written, of each name the first."""
 
     dialled_user: str
     target_user: str
@@ -53,6 +55,7 @@ class InviteFacts:
     to_user: str
     caller_number: str
     caller_name: str
+    x_headers: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, message: SipMessage) -> InviteFacts:
@@ -68,6 +71,7 @@ class InviteFacts:
             to_user=_user(message.to.uri),
             caller_number=_user(message.from_.uri),
             caller_name=_clean(message.from_.display, MAX_NAME),
+            x_headers=_x_headers(message),
         )
 
 
@@ -79,6 +83,19 @@ def _addresses(message: SipMessage, header: str) -> list[NameAddr]:
         except SipError:
             continue
     return found
+
+
+def _x_headers(message: SipMessage) -> tuple[tuple[str, str], ...]:
+    """In order, bounded in number and length."""
+    found: dict[str, tuple[str, str]] = {}
+    for name in message.names:
+        if len(found) >= MAX_X_HEADERS:
+            break
+        key = name.lower()
+        value = message.header(name) if key.startswith("x-") and len(name) <= MAX_X_NAME else None
+        if value is not None and key not in found:
+            found[key] = name, _clean(value, MAX_X_VALUE)
+    return tuple(found.values())
 
 
 def _user(uri: SipUri) -> str:

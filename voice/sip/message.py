@@ -67,6 +67,7 @@ class SipMessage(SIPMessage):
     def parse(self, data: bytes) -> None:
         """Replaces pyVoIP's parser."""
         start_line, self.fields, content = split_message(data)
+        self._head_size = len(data) - len(content)
         self.heading = start_line.encode("utf-8", "surrogateescape")
         self._check_repeated()
         self._parse_start_line(start_line)
@@ -93,6 +94,12 @@ class SipMessage(SIPMessage):
         ranges = (kind, kind.partition("/")[0] + "/*", "*/*")
         given = self.header_values("Accept")
         return self.header("Accept") is None or any(media_type(value) in ranges for value in given)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of all headers as they were written, in order."""
+        lines = self.raw[: self._head_size].decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
+        return [line.partition(":")[0].rstrip(" \t") for line in lines if ":" in line and line[0] not in " \t"]
 
     @property
     def is_request(self) -> bool:

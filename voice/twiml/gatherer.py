@@ -17,7 +17,6 @@ SECOND = SAMPLE_RATE
 
 def gather(run: ScriptRun, step: Step, line: VerbLine) -> GoTo | None:
     """Take keys; the action is next, or the next verb where there are none and actionOnEmptyResult is false."""
-    run.answer()
     wanted = step.attributes
     for child in step.children:
         with run.journal.verb(child) as nested:
@@ -25,6 +24,7 @@ def gather(run: ScriptRun, step: Step, line: VerbLine) -> GoTo | None:
             nested.outcome = "" if heard else "a key ended it"
         if not heard:
             break
+    run.answer()
     seconds = float(wanted["timeout"])
     gathered = Gather(
         most=wanted["numDigits"] or NO_LIMIT,
@@ -50,7 +50,9 @@ def _hear(run: ScriptRun, child: Step) -> bool:
     """Whether a nested verb was heard to its end; a key that ends it, or waits already, is left to be taken."""
     if run.call.typed_ahead():
         return False
-    return Say(SOUNDS[child.name](run, child), loop=child.attributes.get("loop", 1)).run(run.call)
+    payload = SOUNDS[child.name](run, child)
+    run.answer()
+    return Say(payload, child.attributes.get("loop", 1)).run(run.call)
 
 
 def _told(gathered: Gathered) -> str:

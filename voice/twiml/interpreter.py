@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 
 from voice.call import PROGRAMMED, Call
 from voice.errors import CallEnded, SpoolError
@@ -15,12 +14,12 @@ from voice.twiml.desk import ScriptDesk
 from voice.twiml.document import Document
 from voice.twiml.errands import ErrandFailed
 from voice.twiml.record_of_call import CANCELED, COMPLETED, FAILED, NO_ANSWER, CallRecord, new_sid
-from voice.twiml.script import Script
+from voice.twiml.script import APOLOGY, Script
 from voice.twiml.script_run import GoTo, Over, ScriptRun
+from voice.twiml.urls import shown
 from voice.verbs import Play
 
 log = logging.getLogger(__name__)
-APOLOGY, OLDER_APOLOGY = "application_error", "not_available"
 MOST_IN_ALL = 2000
 """Documents of one call, whatever happens between them: more than any caller's patience."""
 ERROR = "error"
@@ -73,9 +72,7 @@ def _stand_in(run: ScriptRun) -> Over:
         run.answer()
         return Over(run.desk.leave_message(run.call, run.mailbox))
     run.answer()
-    prompts, language = run.desk.prompts, run.script.language
-    name = APOLOGY if prompts.has(APOLOGY) else OLDER_APOLOGY
-    Play(prompts.prompt(name, language, run.call.law)).run(run.call)
+    Play(run.desk.prompts.prompt(APOLOGY, run.script.language, run.call.law)).run(run.call)
     hang_up(run)
     return Over(Outcome(ERROR))
 
@@ -122,7 +119,7 @@ class Documents:
         run, script = self._run, self._run.script
         run.record.fault(failure.code, str(failure))
         run.journal.note(f"{failure} The fallback URL is asked.", failure.code)
-        extra = (("ErrorCode", str(failure.code)), ("ErrorUrl", failure.url or run.document.url))
+        extra = (("ErrorCode", str(failure.code)), ("ErrorUrl", failure.url or shown(run.document.url)))
         return GoTo(script.fallback_url, script.fallback_method, extra)
 
     def _count(self, goto: GoTo) -> None:
@@ -142,7 +139,9 @@ def _status_of(run: ScriptRun, reason: str) -> str:
     """The last status of a call that ended in the midst of something."""
     if run.call.answered:
         return COMPLETED
-    return CANCELED if reason in ("cancelled", "caller hung up") else NO_ANSWER
+    if reason in ("cancelled", "caller hung up"):
+        return CANCELED
+    return FAILED if reason in ("error", "no ACK") else NO_ANSWER
 
 
 def _close(run: ScriptRun, status: str, why: str) -> None:

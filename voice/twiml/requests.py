@@ -72,7 +72,8 @@ class Wish:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer, and the URL that it came from in the end, with the user and password that led to it."""
+    """An answer, and the URL that it came from in the end: with the user and password that led to it, without the
+    parameters of the wish."""
 
     answer: net.Answer
     url: str
@@ -135,6 +136,8 @@ class _Journey:
         self._client, self._token, self._jar = client, token, jar
         self._seconds, self._ends = seconds, time.monotonic() + seconds
         self._exchanges: list[Exchange] = []
+        # How many characters of parameters were put behind the URL that is asked.
+        self._added = 0
 
     def run(self, wish: Wish) -> Reply:
         url, before = wish.url, None
@@ -155,11 +158,12 @@ class _Journey:
     def _target(self, url: str, wish: Wish, before: Target | None) -> Target:
         """Where the next request goes. A redirect within a server keeps user and password, as browsers do."""
         try:
-            target = target_of(joined(before.base, url) if before else url)
+            target, self._added = target_of(joined(before.base, url) if before else url), 0
             if wish.method == "GET":
                 told = names_in(target.url) if before else ()
                 more = [pair for pair in wish.parameters if pair[0] not in told]
-                target = target_of(with_query(target.base, more))
+                asked = target_of(with_query(target.base, more))
+                self._added, target = len(asked.base) - len(target.base), asked
         except net.BadRequest as error:
             if before is None:
                 raise self._failed(codes.INVALID_URL, str(error), url) from None
@@ -208,7 +212,8 @@ class _Journey:
 
     def _judge(self, answer: net.Answer, target: Target, wish: Wish) -> Reply:
         if answer.status in wish.good or 200 <= answer.status < 300:
-            return Reply(answer, target.base, tuple(self._exchanges))
+            # Without our parameters: a document that names itself must not get them twice.
+            return Reply(answer, target.base[: len(target.base) - self._added], tuple(self._exchanges))
         phrase = PHRASES.get(answer.status, "")
         raise self._failed(codes.HTTP_STATUS, f"{target.place} answered {answer.status} {phrase}".rstrip() + ".")
 

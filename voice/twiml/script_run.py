@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urljoin
 
+from app.net import BadRequest
 from voice.call import PROGRAMMED, Call
 from voice.flows.outcome import Outcome
 from voice.mailbox import MailboxFacts
@@ -18,6 +18,7 @@ from voice.twiml.errands import Ask, ErrandFailed, Fetched, Sound
 from voice.twiml.parameters import Parameters
 from voice.twiml.record_of_call import CallRecord
 from voice.twiml.script import Script
+from voice.twiml.urls import joined, shown
 from voice.twiml.waiting import wait_for
 
 Brought = TypeVar("Brought", Fetched, Sound)
@@ -64,9 +65,9 @@ class ScriptRun:
     def resolve(self, url: str) -> str:
         """A URL of the current document; an empty one is the document's own."""
         try:
-            return urljoin(self.document.url, url)
-        except ValueError as error:
-            raise ErrandFailed(codes.INVALID_URL, f"{url[:200]} is no URL.", url) from error
+            return joined(self.document.url, url)
+        except BadRequest as error:
+            raise ErrandFailed(codes.INVALID_URL, str(error), shown(url)) from None
 
     def go_on(self, url: str, method: str, *extra: tuple[str, str]) -> GoTo:
         """With what a verb's action or Redirect names."""
