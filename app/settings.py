@@ -253,7 +253,7 @@ class ProgrammableSettings:
         kind="networks",
     )
     timeout: float = setting(15.0, "Seconds that a server has for a document or a sound", minimum=0.1, maximum=60)
-    strict: bool = setting(False, "An unknown verb or attribute ends the call, where it is else left out")
+    strict: bool = setting(False, "What is wrong with a document ends it, where it is else left out with a notice")
     most_documents: int = setting(
         50, "Documents that may follow each other while the caller neither hears nor does anything", minimum=1
     )

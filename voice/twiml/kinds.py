@@ -10,7 +10,7 @@ from typing import Any
 from voice.twiml.codes import SCHEMA
 
 KEYS = "0123456789*#"
-MAX_TONES = 500
+MAX_TONES, MAX_TEXT = 500, 200
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _TONES = re.compile(r"[0-9A-Da-d*#wW]*")
 
@@ -84,12 +84,18 @@ _EXPECTED = {
     Kind.KEY: "one key of 0 to 9, * and #, or empty",
     Kind.KEYS: "keys of 0 to 9, * and #, or empty",
     Kind.TONES: f"at most {MAX_TONES} of 0 to 9, A to D, *, #, w and W",
-    Kind.TEXT: "a text",
+    Kind.TEXT: f"a text of at most {MAX_TEXT} characters",
 }
 
 
-def _text(_: Attribute, raw: str) -> str | None:
+def _url(_: Attribute, raw: str) -> str | None:
+    # Whoever asks for it says what is wrong with it.
     return raw.strip()
+
+
+def _text(_: Attribute, raw: str) -> str | None:
+    raw = raw.strip()
+    return raw if len(raw) <= MAX_TEXT else None
 
 
 def _one_of(choices: tuple[str, ...], raw: str) -> str | None:
@@ -139,7 +145,7 @@ def _tones(_: Attribute, raw: str) -> str | None:
 
 
 _READERS = {
-    Kind.URL: _text,
+    Kind.URL: _url,
     Kind.METHOD: _method,
     Kind.BOOLEAN: _boolean,
     Kind.WHOLE: _whole,
