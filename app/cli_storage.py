@@ -18,7 +18,7 @@ from app.services.verify import FAULTS, Away, Finding, State
 
 storage_commands = AppGroup("storage", help="The store of recordings.")
 STOPPED = 130
-PLURALS = {"message": "messages", "greeting": "greetings", "prompt": "prompts"}
+PLURALS = {"message": "messages", "greeting": "greetings", "prompt": "prompts", "recording": "recordings"}
 Seen = Callable[[Finding], None]
 
 
@@ -36,7 +36,7 @@ def test_store() -> None:
 @click.option("--mailbox", "extension", help="Only the messages and greetings of this mailbox.")
 @told
 def verify_store(extension: str | None) -> None:
-    """Read every recording, greeting and prompt in the store, and say which are missing, damaged or unknown.
+    """Read every message, greeting, prompt and recording in the store, and say which are missing, damaged or unknown.
 
     Nothing is changed. The exit code is 0 only where all is well.
     """
@@ -102,7 +102,8 @@ def _summary(counted: Counter[tuple[State, str]], hosts: Counter[str], total: in
     click.echo(f"{', '.join(words) or 'Nothing'} in the store: {', '.join(faults) or 'all is well'}.{rest}")
     if hosts:
         where = ", ".join(f"{host}: {number}" for host, number in sorted(hosts.items()))
-        click.echo(f"{_number(hosts.total(), 'message')} only in a spool as yet ({where}).")
+        spooled = [_number(counted[State.SPOOL, what], what) for what in PLURALS if counted[State.SPOOL, what]]
+        click.echo(f"{', '.join(spooled)} only in a spool as yet ({where}).")
 
 
 def _faults(counted: Counter[tuple[State, str]]) -> list[str]:

@@ -8,6 +8,8 @@ from flask import Flask
 def register(app: Flask) -> None:
     """Add the API to an application whose portal is registered: they share routing, limits and errors."""
     from app.api import access, calls, links, messages, numbers
+    from app.api.twilio import access as twilio_access
+    from app.api.twilio import recordings as twilio_recordings
     from app.extensions import csrf, limiter
     from app.web import limits
 
@@ -18,3 +20,7 @@ def register(app: Flask) -> None:
         app.register_blueprint(blueprint)
     limiter.limit(limits.api_requests, key_func=limits.by_address)(links.blueprint)
     app.register_blueprint(links.blueprint)
+    limiter.limit(limits.api_requests, key_func=twilio_access.caller_key)(twilio_recordings.blueprint)
+    # A session only reads there.
+    csrf.exempt(twilio_recordings.blueprint)
+    app.register_blueprint(twilio_recordings.blueprint)

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import soundfile
 from flask import Blueprint, Response, current_app, jsonify, request, url_for
 
-from app import formats
 from app.api import access
 from app.api.deliveries import delivery_json
 from app.config import Settings
-from app.errors import Invalid, Unavailable
+from app.errors import Invalid
 from app.models import Message
 from app.models.message import SAVED
 from app.services import deliveries, messages
 from app.services.message_facts import facts_of
-from app.web.audio import MP3, WAV, audio_response
+from app.web.audio import MP3, WAV, as_mp3, audio_response
 from app.web.words import caller as caller_of
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/voicemail")
@@ -51,10 +49,7 @@ def audio(message_id: str) -> Response:
     whole = request.args.get("whole") == "1"
     source = messages.open_whole(message) if whole else messages.open_audio(message)
     if wanted == "mp3":
-        try:
-            source = formats.as_mp3(source)
-        except soundfile.LibsndfileError:
-            raise Unavailable("The recording cannot be turned into an MP3; ask for the WAV.", 60) from None
+        source = as_mp3(source)
     return audio_response(
         source,
         f"{file_name(message)}{'-whole' if whole else ''}.{wanted}",

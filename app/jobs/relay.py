@@ -17,7 +17,7 @@ from app.config import Settings
 from app.extensions import db
 from app.jobs import queue
 from app.jobs.logs import one_line
-from app.services import calls, deliveries, lanes, outbox, purge, retention
+from app.services import calls, deliveries, lanes, outbox, purge, recording_end, retention
 
 log = logging.getLogger(__name__)
 
@@ -91,4 +91,5 @@ def sweep() -> bool:
         log.info("%d deliveries that failed are closed: their messages are gone for good", closed)
     if given_up := lanes.give_up():
         log.warning("%d webhook deliveries are given up: their receivers do not answer in time", given_up)
-    return max(moved, purged, calls.sweep()) >= purge.BATCH
+    # Recordings first: a call goes when none of it is left.
+    return max(moved, purged, recording_end.sweep(), calls.sweep()) >= purge.BATCH

@@ -83,8 +83,8 @@ class Recording(Base):
     """A recording of a programmed call by its sid (RE and 32 hex digits).
 
     take_id: of its take in the spool of spool_host, which is None once it is in the store under storage_key.
-    status: in-progress, completed, absent. duration: seconds. deleted_at: by its owner or by retention; purged_at: the
-    audio is gone from the store and every cache.
+    status: in-progress, completed, absent. duration: seconds. deleted_at: by its owner or by retention; purged_at: a
+    tombstone, the audio is gone for good and stays gone.
     """
 
     __tablename__ = "voicemail_recording"

@@ -17,7 +17,7 @@ from app.database import writing
 from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.jobs import queue
-from app.models import Attempt, Delivery, Mailbox, Message, Webhook
+from app.models import Attempt, Delivery, Mailbox, Message, Recording, Webhook
 from app.models.base import database_now
 from app.models.delivery import FAILED, PENDING, RUNNING, SKIPPED
 from app.models.webhook import GLOBAL
@@ -44,11 +44,15 @@ _pointless = and_(Delivery.event == MESSAGE_CREATED, Delivery.kind != UPLOAD, _p
 
 @dataclass(frozen=True)
 class Row:
-    """A delivery with the mailbox it belongs to and the message it tells of, if it tells of one."""
+    """A delivery with the mailbox it belongs to and the message it tells of, if it tells of one.
+
+    recording: in place of both, the recording of a programmed call.
+    """
 
     delivery: Delivery
-    mailbox: Mailbox
+    mailbox: Mailbox | None
     message: Message | None
+    recording: Recording | None
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,10 @@ def listing(
     """
     limit = max(1, min(limit, MAX_LIMIT))
     query = (
-        select(Delivery, Mailbox, Message)
-        .join(Mailbox, Mailbox.id == Delivery.mailbox_id)
+        select(Delivery, Mailbox, Message, Recording)
+        .outerjoin(Mailbox, Mailbox.id == Delivery.mailbox_id)
         .outerjoin(Message, Message.id == Delivery.message_id)
+        .outerjoin(Recording, Recording.sid == Delivery.recording_sid)
         .where(_matching(kind, state), *paging.after(cursor, Delivery.created_at, Delivery.id))
         .order_by(Delivery.created_at.desc(), Delivery.id.desc())
         .limit(limit + 1)

@@ -148,7 +148,7 @@ def _end_greetings() -> None:
             audit.record(retention.ACTOR, "greeting.remove", mailbox_id, f"{kind}: mailbox deleted")
         return True
 
-    _until_it_fails(rows, end, SWEEP_SECONDS)
+    until_it_fails(rows, end, SWEEP_SECONDS)
 
 
 def _end_events() -> None:
@@ -183,7 +183,7 @@ def _leftovers() -> list[str]:
 
 def _remove_all(ids: Iterable[str], seconds: float) -> int:
     """Remove the files of these tombstones, and note it; of how many it was done."""
-    done = _until_it_fails(ids, _remove_files, seconds)
+    done = until_it_fails(ids, _remove_files, seconds)
     if done:
         here = settings().host_name
         host = case((Message.spool_host == here, null()), else_=Message.spool_host)
@@ -200,7 +200,7 @@ def _remove_all(ids: Iterable[str], seconds: float) -> int:
     return len(done)
 
 
-def _until_it_fails(items: Iterable[T], act: Callable[[T], bool], seconds: float) -> list[T]:
+def until_it_fails(items: Iterable[T], act: Callable[[T], bool], seconds: float) -> list[T]:
     """Do this with each, for so long, and until it fails FAILURES times in a row; those with which it was done."""
     done: list[T] = []
     failures = 0

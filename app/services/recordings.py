@@ -142,6 +142,11 @@ def open_audio(recording: Recording) -> AudioSource:
     raise AssertionError("not reached")
 
 
+def whole_seconds(duration: float | None) -> str | None:
+    """A duration as Twilio tells it: whole seconds as a text, at least one; None where it is not known."""
+    return None if duration is None else str(max(1, round(duration)))
+
+
 def _ensure_call(take: RecordingTake) -> None:
     """The row of its call, with what is known of it here, where the call's own account of itself has not come yet.
 

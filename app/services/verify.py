@@ -17,11 +17,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, literal, null, select
 
 from app.extensions import db
-from app.models import Greeting, Mailbox, Message, Prompt
+from app.models import Greeting, Mailbox, Message, Prompt, Recording
 from app.services import mailboxes
 from app.services.context import settings
 from app.services.spool import wav_of
-from app.storage import AudioSource, MissingObject, Store, StoreError, message_key, open_store
+from app.storage import AudioSource, MissingObject, Store, StoreError, message_key, open_store, recording_key
 
 PAGE = 200
 Rows = Select[*tuple[Any, ...]]
@@ -51,9 +51,9 @@ FAULTS = (State.MISSING, State.DAMAGED, State.UNREADABLE, State.UNKNOWN)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. what: message, greeting, prompt or object; said: a line, empty for a good one.
+    """One thing that was looked at. what: message, greeting, prompt, recording (of a call) or object.
 
-    host: whose spool holds it.
+    said: a line, empty for a good one. host: whose spool holds it.
     """
 
     state: State
@@ -72,6 +72,8 @@ class Away(Exception):
 
 @dataclass(frozen=True)
 class _Row:
+    """take_id: of its files in the spool, where it may still be there."""
+
     what: str
     id: str
     owner: str
@@ -80,6 +82,7 @@ class _Row:
     size: int
     sha256: str
     host: str | None
+    take_id: str | None = None
 
     @property
     def name(self) -> str:
@@ -103,7 +106,7 @@ def count(mailbox_id: str | None) -> int:
 
 
 def look(mailbox_id: str | None) -> Iterator[Finding]:
-    """Each message, greeting and prompt, or only those of a mailbox. Away where the store is, in the middle as well."""
+    """Each message, greeting, prompt and recording of a call, or only those of a mailbox. Away where the store is."""
     store = open_store(settings())
     failed: list[Finding] = []
     for row in _rows(mailbox_id):
@@ -126,7 +129,7 @@ def unknown(mailbox_id: str | None) -> Iterator[Finding]:
     prefixes = [f"messages/{mailbox_id}/", f"greetings/{mailbox_id}/"]
     store = open_store(settings())
     try:
-        for prefix in prefixes if mailbox_id else ("messages/", "greetings/", "prompts/"):
+        for prefix in prefixes if mailbox_id else ("messages/", "greetings/", "prompts/", "recordings/"):
             keys = iter(store.list(prefix))
             while part := list(islice(keys, PAGE)):
                 if not (strange := _unnamed(part)):
@@ -141,7 +144,7 @@ def unknown(mailbox_id: str | None) -> Iterator[Finding]:
 
 def _look_at(store: Store, row: _Row) -> Finding:
     if row.key is None:
-        lost = row.host in (None, settings().host_name) and not wav_of(settings(), row.id).exists()
+        lost = row.host in (None, settings().host_name) and not wav_of(settings(), row.take_id or row.id).exists()
         if lost:
             return _unless_gone(row, State.MISSING, "is neither in the store nor in the spool of this host")
         return Finding(State.SPOOL, row.what, host=row.host or "")
@@ -169,8 +172,10 @@ def _unless_gone(row: _Row, state: State, said: str) -> Finding:
         "message": select(Message.storage_key, Message.spool_host).where(Message.purged_at.is_(None)),
         "greeting": select(Greeting.storage_key, null()),
         "prompt": select(Prompt.storage_key, null()),
+        "recording": select(Recording.storage_key, Recording.spool_host).where(Recording.purged_at.is_(None)),
     }
-    column = {"message": Message.id, "greeting": Greeting.id, "prompt": Prompt.id}[row.what]
+    columns = {"message": Message.id, "greeting": Greeting.id, "prompt": Prompt.id, "recording": Recording.sid}
+    column = columns[row.what]
     now = db.session.execute(queries[row.what].where(column == row.id)).one_or_none()
     db.session.rollback()
     if now is None or tuple(now) != (row.key, row.host):
@@ -219,17 +224,36 @@ def _queries(mailbox_id: str | None) -> list[tuple[Rows, ColumnElement[str]]]:
     prompts = select(
         literal("prompt"), Prompt.id, name, literal(""), Prompt.storage_key, Prompt.size, Prompt.sha256, null()
     ).order_by(Prompt.id)
-    return [(messages, Message.id.expression), (greetings, Greeting.id.expression), (prompts, Prompt.id.expression)]
+    return [
+        (messages, Message.id.expression),
+        (greetings, Greeting.id.expression),
+        (prompts, Prompt.id.expression),
+        (_recordings(), Recording.sid.expression),
+    ]
+
+
+def _recordings() -> Rows:
+    return (
+        select(
+            literal("recording"), Recording.sid, literal("call ") + Recording.call_sid, literal(""),
+            Recording.storage_key, Recording.size, Recording.sha256, Recording.spool_host, Recording.take_id,
+        )
+        .where(Recording.purged_at.is_(None))
+        .order_by(Recording.sid)
+    )  # fmt: skip
 
 
 def _unnamed(keys: Iterable[str]) -> list[str]:
-    """Those that no row names. A message's upload puts its object there before the row says so."""
+    """Those that no row names. An upload puts its object there before the row says so."""
     wanted = list(keys)
     ids = {key.rpartition("/")[2].removesuffix(".wav"): key for key in wanted if key.startswith("messages/")}
     named: set[str] = set()
-    for column in (Message.storage_key, Greeting.storage_key, Prompt.storage_key):
+    for column in (Message.storage_key, Greeting.storage_key, Prompt.storage_key, Recording.storage_key):
         named.update(key for key in db.session.scalars(select(column).where(column.in_(wanted))) if key)
     coming = select(Message.id, Message.mailbox_id).where(Message.id.in_(ids), Message.spool_host.is_not(None))
     named.update(message_key(mailbox_id, message_id) for message_id, mailbox_id in db.session.execute(coming))
+    sids = [key.removeprefix("recordings/").removesuffix(".wav") for key in wanted if key.startswith("recordings/")]
+    on_their_way = select(Recording.sid).where(Recording.sid.in_(sids), Recording.spool_host.is_not(None))
+    named.update(recording_key(sid) for sid in db.session.scalars(on_their_way))
     db.session.rollback()
     return [key for key in wanted if key not in named]

@@ -91,5 +91,8 @@ def _note_use() -> None:
     polling = request.headers.get("HX-Trigger", "").startswith(POLL_PREFIX)
     # The job queues' pages renew themselves by jQuery.
     polling = polling or request.headers.get("X-Requested-With") == "XMLHttpRequest"
+    # A program that sends a password or a token uses no session, whatever cookies come along.
+    if "Authorization" in request.headers:
+        return
     if not polling and request.endpoint != "static" and current_user.is_authenticated:
         security.note_use()

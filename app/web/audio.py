@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+import soundfile
 from flask import Response, request
 
+from app import formats
+from app.errors import Unavailable
 from app.storage import AudioSource
 from app.web.ranges import Part, Unsatisfiable, still_the_same, wanted_part
 
@@ -38,6 +41,14 @@ def audio_response(source: AudioSource, filename: str, *, content_type: str = WA
         headers["Content-Range"] = part.content_range
     body = source.blocks(start, end) if request.method == "GET" else iter(())
     return Response(body, 206 if part else 200, headers, content_type=content_type, direct_passthrough=True)
+
+
+def as_mp3(source: AudioSource) -> AudioSource:
+    """The same as MP3; Unavailable for what cannot be turned into one."""
+    try:
+        return formats.as_mp3(source)
+    except soundfile.LibsndfileError:
+        raise Unavailable("The recording cannot be turned into an MP3; ask for the WAV.", 60) from None
 
 
 def safe_name(name: str) -> str:

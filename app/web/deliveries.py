@@ -141,7 +141,8 @@ def _context() -> dict[str, Any]:
 def _version(context: dict[str, Any]) -> str:
     """A text that changes whenever the list looks different."""
     seen = [
-        (row.delivery.id, row.delivery.state, row.delivery.fencing, row.mailbox.extension) for row in context["rows"]
+        (row.delivery.id, row.delivery.state, row.delivery.fencing, row.mailbox and row.mailbox.extension)
+        for row in context["rows"]
     ]
     return fingerprint(repr((seen, context["following"], context["total"], context["on_their_way"])))
 

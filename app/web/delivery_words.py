@@ -9,12 +9,13 @@ from app.models import Delivery
 from app.models.delivery import DONE, FAILED, PENDING, RUNNING, SKIPPED
 from app.services.events import MESSAGE_CREATED, MESSAGE_DELETED, MESSAGE_READ
 from app.services.outbox import EMAIL, UPLOAD, WEBHOOK
+from app.services.outbox_rows import RECORDING_CREATED
 from app.web.event_words import WORDS as EVENT_WORDS
 
 KIND_NAMES = {UPLOAD: "Upload", EMAIL: "E-mail", WEBHOOK: "Webhook"}
 STATE_WORDS = {PENDING: "On its way", RUNNING: "Being made", DONE: "Done", FAILED: "Failed", SKIPPED: "Not made"}
 ATTEMPT_WORDS = {DONE: "done", FAILED: "failed, given up", PENDING: "failed", SKIPPED: "not made"}
-EVENT_SENTENCES = EVENT_WORDS | {"greeting.changed": "a greeting was changed"}
+EVENT_SENTENCES = EVENT_WORDS | {"greeting.changed": "a greeting was changed", RECORDING_CREATED: "a call was recorded"}
 UPLOAD_WORDS = {
     PENDING: "Waiting to be stored",
     RUNNING: "Being stored",

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntit
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.api import errors as api_errors
+from app.api.twilio import errors as twilio_errors
 from app.errors import AppError, TooMany, Unavailable
 from app.extensions import db, limiter
 from app.storage import StoreError
@@ -25,6 +26,7 @@ from app.web.access import POLL_PREFIX
 log = logging.getLogger(__name__)
 
 API_PREFIX = "/api/"
+PROGRAMS = (API_PREFIX, twilio_errors.PREFIX)
 DRAIN_BYTES = 64 * 1024 * 1024
 BLOCK_BYTES = 64 * 1024
 TITLES = {
@@ -144,7 +146,7 @@ def _unexpected(error: Exception) -> AnyResponse:
 
 
 def _sentence(status: int, otherwise: str = "") -> str:
-    sentences = SENTENCES | API_SENTENCES if request.path.startswith(API_PREFIX) else SENTENCES
+    sentences = SENTENCES | API_SENTENCES if request.path.startswith(PROGRAMS) else SENTENCES
     return sentences.get(status, otherwise)
 
 
@@ -159,6 +161,8 @@ class _Told(AppError):
 def _respond(error: AppError, status: int | None = None) -> AnyResponse:
     if request.path.startswith(API_PREFIX):
         return api_errors.respond(error)
+    if request.path.startswith(twilio_errors.PREFIX):
+        return twilio_errors.respond(error)
     if not htmx.wanted():
         response = htmx.answer(_page(error), status or error.status)
     elif request.headers.get("HX-Trigger", "").startswith(POLL_PREFIX):
