@@ -260,6 +260,11 @@ class ProgrammableSettings:
     sound_bytes: int = setting(20_000_000, "Largest file that Play fetches", minimum=1000)
     sound_seconds: float = setting(600.0, "Longest sound that Play fetches", minimum=1, maximum=3600)
     cache_bytes: int = setting(200_000_000, "Most that sounds of Play and Say take up beside a voice worker", minimum=0)
+    speech_engine: str = setting(
+        "pico",
+        "Which engine says a language that both can: pico (at once) or kokoro (a better voice, some seconds later)",
+        choices=("pico", "kokoro"),
+    )
     recording_days: int = setting(0, "Days that a recording of Record is kept; 0: for ever", minimum=0, maximum=36500)
     trace_days: int = setting(30, "Days that the trace of a call is kept", minimum=1, maximum=36500)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from importlib import import_module
 from typing import Protocol
 
 from app.config import Settings
+from voice.synthesis.synthesis import Synthesis
 from voice.twiml import callbacks, codes
 from voice.twiml.cookies import Cookies
 from voice.twiml.decoder import Decoder
@@ -29,29 +29,35 @@ class Speaker(Protocol):
 
     def say(self, text: str, language: str, voice: str) -> Sound: ...
 
+    def tidy(self) -> None: ...
+
+    def close(self) -> None: ...
+
 
 class Runner:
     """Implements Errands. Safe from any thread; each errand holds up the thread that asks for it."""
 
     def __init__(self, settings: Settings, speaker: Speaker | None = None, requests: Requests | None = None) -> None:
         """speaker, requests: in place of those by the settings."""
-        self._settings, self._speaker = settings, speaker
+        self._settings = settings
+        self._speaker: Speaker = speaker or Synthesis(settings)
         self._requests = requests or Requests(settings)
         self._cookies = Cookies()
         self._decoder = Decoder(settings.programmable.sound_seconds)
         self._sounds = Sounds(settings, self._requests, self._decoder)
         self._closing = threading.Event()
-        self._lock = threading.Lock()
 
     def close(self) -> None:
         """End connections and threads; callbacks are not tried again."""
         self._closing.set()
         self._requests.close()
         self._decoder.close()
+        self._speaker.close()
 
     def tidy(self) -> None:
-        """Remove what the cache of sounds need not keep."""
+        """Remove what the caches of sounds and speech need not keep."""
         self._sounds.tidy()
+        self._speaker.tidy()
 
     def document(self, ask: Ask) -> Fetched:
         """Fetch and parse a document, signed, with the cookies of the call; ErrandFailed."""
@@ -67,7 +73,7 @@ class Runner:
 
     def speech(self, text: str, language: str, voice: str) -> Sound:
         """Say a text, or take it from the cache; ErrandFailed where no engine can say anything."""
-        return self._the_speaker().say(text, language, voice)
+        return self._speaker.say(text, language, voice)
 
     def callback(self, ask: Ask, done: Callable[[tuple[Exchange, ...]], object]) -> None:
         """Send a request whose answer nobody waits for, a few times if need be; it never fails."""
@@ -92,15 +98,6 @@ class Runner:
             return parse(_one_verb("Say", _words(body, charset)), reply.url, strict=strict)
         text = f"The server says that its answer is {kind[:100]}; a document is text/xml, application/xml or text/html."
         raise DocumentError(codes.CONTENT_TYPE, text)
-
-    def _the_speaker(self) -> Speaker:
-        with self._lock:
-            if self._speaker is None:
-                try:
-                    self._speaker = import_module("voice.synthesis").Synthesis(self._settings)
-                except ImportError:
-                    raise ErrandFailed(codes.INTERNAL, "Nothing can be said: speech is not installed.") from None
-            return self._speaker
 
 
 def _one_verb(name: str, text: str) -> bytes:

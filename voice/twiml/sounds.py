@@ -84,7 +84,8 @@ class Sounds:
 
     def tidy(self) -> None:
         """Remove what has not been played for long, and the longest unused of what is too much."""
-        SoundCache(self._folder).shrink(self._rules.cache_bytes, UNUSED_SECONDS)
+        # The other half is for speech.
+        SoundCache(self._folder).shrink(self._rules.cache_bytes // 2, UNUSED_SECONDS)
         for path in self._folder.glob(f"{ONCE}*"):
             _remove_older(path, ONCE_SECONDS)
         for path in (self._folder / "urls").glob("*.json"):
