@@ -35,11 +35,11 @@ class DocumentForm(Form):
     voice_url = StringField(
         "Voice URL", [required("Type the address of the document, such as https://example.com/voice.")]
     )
-    voice_method = SelectField("Its method", default=METHODS[0], choices=METHOD_CHOICES)
+    voice_method = SelectField("Voice method", default=METHODS[0], choices=METHOD_CHOICES)
     fallback_url = StringField("Fallback URL")
-    fallback_method = SelectField("Its method", default=METHODS[0], choices=METHOD_CHOICES)
+    fallback_method = SelectField("Fallback method", default=METHODS[0], choices=METHOD_CHOICES)
     status_callback = StringField("Status callback")
-    status_callback_method = SelectField("Its method", default=METHODS[0], choices=METHOD_CHOICES)
+    status_callback_method = SelectField("Callback method", default=METHODS[0], choices=METHOD_CHOICES)
 
     def details(self) -> Details:
         """What was typed."""
