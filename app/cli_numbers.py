@@ -8,7 +8,9 @@ from flask.cli import AppGroup
 from app.cli import ACTOR, told
 from app.config import LANGUAGES
 from app.errors import Invalid
+from app.launch.processes import networks_of_programs
 from app.services import account, mailboxes, numbers
+from app.services.context import settings
 from app.services.numbers import Details
 from app.services.trace_text import masked
 
@@ -44,7 +46,7 @@ def add_number(number: str, url: str, method: str, fallback: str, language: str 
     )
     row = numbers.create(details, extension=mailbox, actor=ACTOR)
     click.echo(f"Calls to {f'mailbox {mailbox}' if mailbox else row.number} are answered by {masked(row.voice_url)}.")
-    for sentence in numbers.warnings(row):
+    for sentence in numbers.warnings(row, networks_of_programs(settings())):
         click.echo(sentence, err=True)
 
 

@@ -10,12 +10,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.config import Settings
 from app.findings import Doubtful, Wrong
 from app.launch.checks import open_engine
+from app.launch.processes import networks_of_programs
 from app.models import Number
 from app.net import checked_url
 from app.services.number_fields import hidden_host, is_here
 
 NAMED = 3
-ALLOW = "Add the network to programmable.allowed_networks; make run allows this machine itself"
 
 
 def numbers(settings: Settings) -> str:
@@ -33,9 +33,10 @@ def numbers(settings: Settings) -> str:
     counted = f"{len(urls)} answered by documents"
     if not settings.programmable.enabled:
         raise Doubtful(f"{counted}, but programmed calls are switched off", "Set programmable.enabled")
-    if hidden := sorted({host for url in urls if (host := hidden_host(url, settings))}):
+    allowed = networks_of_programs(settings)
+    if hidden := sorted({host for url in urls if (host := hidden_host(url, allowed))}):
         named = ", ".join(hidden[:NAMED])
-        raise Doubtful(f"private and not allowed: {named}", ALLOW)
+        raise Doubtful(f"private and not allowed: {named}", "Add the network to programmable.allowed_networks")
     others = sorted({host for url in urls if not is_here(host := checked_url(url).host)})
     if others and is_here(urlsplit(settings.public_url).hostname or ""):
         what = f"{others[0]} cannot fetch recordings from {settings.public_url}"

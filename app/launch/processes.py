@@ -123,6 +123,16 @@ def _supervisor_section(settings: Settings) -> str:
     )
 
 
+def networks_of_programs(settings: Settings) -> tuple[str, ...]:
+    """The private networks that programs of calls may be in, as the processes of this instance have them.
+
+    An instance that names no Redis is one that make run runs.
+    """
+    if uses_embedded_valkey(settings) and NETWORKS_KEY not in settings.sources:
+        return LOOPBACK
+    return settings.programmable.allowed_networks
+
+
 def _environment(settings: Settings) -> str:
     """What is otherwise here than on a server; for the portal too, whose settings page shows what is in force."""
     networks = settings.programmable.allowed_networks if NETWORKS_KEY in settings.sources else LOOPBACK

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 
 from sqlalchemy import select
 
 from app import net
-from app.config import Settings
 from app.extensions import db
 from app.models import Alias, Mailbox, Number
 from app.models.calls import CATCH_ALL
@@ -110,8 +110,8 @@ def url(value: str) -> str:
     return value
 
 
-def hidden_host(address: str, of: Settings) -> str:
-    """The host of an address where it is private and not allowed, so that nothing is fetched from it; "" else.
+def hidden_host(address: str, allowed: Iterable[str]) -> str:
+    """The host of an address where it is private and in no allowed network, so that nothing is fetched; "" else.
 
     Names are not looked up here, but for localhost: where they lead may change until the call comes.
     """
@@ -121,7 +121,7 @@ def hidden_host(address: str, of: Settings) -> str:
         ipaddress.ip_address(literal)
     except ValueError:
         return ""
-    networks = [ipaddress.ip_network(text, strict=False) for text in of.programmable.allowed_networks]
+    networks = [ipaddress.ip_network(text, strict=False) for text in allowed]
     return "" if net.may_connect(literal, networks) else host
 
 

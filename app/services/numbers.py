@@ -152,21 +152,17 @@ def page(search: str = "", page: int = 1, per_page: int = PER_PAGE) -> Page:
     return Page([Line(row, extension or "") for row, extension in db.session.execute(query)], page, pages, total)
 
 
-def warnings(row: Number) -> list[str]:
-    """What stands in the way of a number's documents, as sentences."""
+def warnings(row: Number, allowed: Iterable[str] | None = None) -> list[str]:
+    """What stands in the way of a number's documents, as sentences. allowed: networks, else those of the settings."""
+    allowed = settings().programmable.allowed_networks if allowed is None else tuple(allowed)
     if not settings().programmable.enabled:
         return ["Programmed calls are switched off in the settings (programmable.enabled)."]
-    hosts = (
-        number_fields.hidden_host(url, settings()) for url in (row.voice_url, row.fallback_url, row.status_callback)
-    )
-    return [_unasked(host) for host in dict.fromkeys(filter(None, hosts))]
-
-
-def _unasked(host: str) -> str:
-    allow = "its network can be allowed in the settings (programmable.allowed_networks)."
-    if number_fields.is_here(host):
-        return f"{host} is this very machine: make run asks it without more; elsewhere {allow}"
-    return f"{host} is a private address, so nothing is asked of it; {allow}"
+    hosts = (number_fields.hidden_host(url, allowed) for url in (row.voice_url, row.fallback_url, row.status_callback))
+    return [
+        f"{host} is a private address, so nothing is asked of it; its network can be allowed in the settings"
+        " (programmable.allowed_networks)."
+        for host in dict.fromkeys(filter(None, hosts))
+    ]
 
 
 def answering(dialled: Sequence[str], extensions: Sequence[str]) -> tuple[Number | None, Mailbox | None]:

@@ -53,7 +53,7 @@ def test_a_number_from_its_making_to_its_end(app: Flask, program: Program) -> No
     changed = call(program, "PATCH", one, json={"number": "*55", "name": None, "fallback_url": "http://127.0.0.1/"})
     assert changed.status_code == 200
     assert changed.json is not None
-    assert "127.0.0.1 is this very machine" in changed.json["warnings"][0]
+    assert "127.0.0.1 is a private address" in changed.json["warnings"][0]
     assert (changed.json["number"], changed.json["name"], changed.json["voice_method"]) == ("*55", "", "GET")
     assert program.post(one, json={"language": "fr"}).json == changed.json | {"language": "fr"}
     assert call(program, "DELETE", one).status_code == 204

@@ -156,7 +156,7 @@ def test_number_add_list_and_delete(app: Flask, mailbox: str) -> None:
     options = ["--method", "get", "--fallback", "http://127.0.0.1:5000/", "--status-callback", url, "--name", "Sales"]
     result = run(app, "number", "add", "+555-1234", "--url", url, "--language", "fr", *options)
     assert (result.exit_code, result.stdout) == (0, f"Calls to +5551234 are answered by {url}.\n")
-    assert "127.0.0.1 is this very machine" in result.stderr
+    assert "127.0.0.1 is a private address" in result.stderr
     assert run(app, "number", "add", "--mailbox", mailbox, "--url", "http://anna:pass@example.com/").exit_code == 0
     with app.app_context():
         assert numbers.Details.of(numbers.page("Sales").items[0].number) == numbers.Details(
