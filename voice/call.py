@@ -85,6 +85,8 @@ class Call:
         self._playing = 0
         self.held = False
         self.answered = False
+        # How many errands the flow waits for: somebody else's work, which takes its time (voice/twiml/waiting.py).
+        self.errands_out = 0
         self.state = RINGING
         self.served: Served | None = None
         self.on_state: Callable[[Call], None] | None = None

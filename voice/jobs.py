@@ -31,6 +31,21 @@ def place_test_call(extension: str, language: str) -> dict[str, Any]:
     return {"ok": ok, "detail": detail, "seconds": round(time.monotonic() - began, 1)}
 
 
+def simulate_call(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Run a number's documents with a scripted caller, see voice/twiml/simulation.py; its trace says how it went.
+
+    {"ok": whether it was run, "detail": a sentence for people where it was not}.
+    """
+    # Not for a test call: it takes its time.
+    from voice.twiml import simulation
+
+    try:
+        simulation.simulate(load_settings(), simulation.wanted_of(wanted))
+    except (simulation.NoSuchNumber, SettingsError) as error:
+        return {"ok": False, "detail": str(error)}
+    return {"ok": True, "detail": ""}
+
+
 def leave_test_message(settings: Settings, extension: str, language: str) -> str:
     """The test call; what was done as a sentence. CallFailed."""
     host = LOOPBACK if settings.sip.host in WILDCARDS else settings.sip.host

@@ -20,6 +20,7 @@ from sqlalchemy.orm import selectinload
 
 from app import create_app
 from app.config import Settings
+from app.errors import NotFound
 from app.extensions import db
 from app.models import Alias, Greeting, Mailbox, Number
 from app.models.greeting import TEMPORARY
@@ -81,6 +82,16 @@ class Store:
             facts = self._facts(box, full=quota.of(box).full) if box else None
             called = dialled[0] if dialled else facts.extension if facts else ""
             return (_script(number, called) if number else None), facts
+
+    def script_of(self, number_id: str, called: str = "") -> tuple[Script | None, MailboxFacts | None]:
+        """The script of a number, and the mailbox whose own it is; called: what was dialled, empty for the number."""
+        with self._app.app_context():
+            try:
+                line = numbers.get(number_id)
+            except NotFound:
+                return None, None
+            facts = self._facts(box) if line.extension and (box := mailboxes.find([line.extension])) else None
+            return _script(line.number, called or line.number.number or line.extension), facts
 
     def all_mailboxes(self) -> list[MailboxFacts] | None:
         """Every living mailbox, for the snapshot; None where nothing changed since the last time."""

@@ -68,6 +68,14 @@ def write(found: Told) -> None:
             _write_one(sid, found.of(sid))
 
 
+def expect(sid: str, *, number_id: str, caller: str, called: str) -> None:
+    """A simulated call is about to begin; where it has begun already, its row stays as it is."""
+    row = _blank(sid, utc_now())
+    row |= {"number_id": number_id, "caller": caller, "called": called, "simulated": True, "status": "ringing"}
+    with writing():
+        _upsert(Call.__table__, [row], ("sid",), replace=False)
+
+
 def _write_one(sid: str, found: Told) -> None:
     try:
         _write(found)

@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.extensions import db
 from app.models import Call, Number
-from app.services import calls, fields
+from app.services import calls, fields, recordings
 from app.services.context import settings
-from app.web import htmx, trace_view
+from app.web import htmx, simulator, trace_view
 from app.web.access import admin_required
 from app.web.words import fingerprint
 
@@ -25,6 +25,8 @@ STOP_POLLING = 286
 def init_app(app: Flask) -> None:
     """Let a number's page show its last calls, and templates say what traces hold."""
     app.add_template_global(latest, "latest_programmed_calls")
+    app.add_template_global(simulator.blank_form, "simulator_form")
+    app.add_template_global(lambda: settings().timezone, "instance_zone")
     for function in (trace_view.visible, trace_view.offset_words, trace_view.seconds_words):
         app.add_template_filter(function)
     app.add_template_filter(status_words)
@@ -75,6 +77,7 @@ def _context(call: Call) -> dict[str, Any]:
     return {
         "call": call,
         "running": running,
+        "recordings": recordings.of_call(call.sid),
         "number": db.session.get(Number, call.number_id) if call.number_id else None,
         "lines": trace_view.lines(calls.steps(call.sid), call.started_at, over=not running),
         "zone": settings().timezone,

@@ -167,16 +167,20 @@ class SimulatedCaller:
         while self._acts and self._acts[0][0] == "pause":
             self._ready_at += self._acts.pop(0)[1]
         if not self._acts:
-            return self._ready_at + PATIENCE_SECONDS
+            return self._patient_until
         if self._acts[0][0] == "keys":
-            return math.inf if listening_from is None else max(self._ready_at, listening_from)
+            return self._patient_until if listening_from is None else max(self._ready_at, listening_from)
         return self._ready_at
 
     def act(self, now: float) -> Event:
-        """The next act."""
-        kind, value = self._acts.pop(0) if self._acts else ("hangup", None)
+        """The next act; who has waited for too long hangs up."""
+        kind, value = self._acts.pop(0) if self._acts and now < self._patient_until else ("hangup", None)
         self._ready_at = now + KEY_SECONDS
         return Digit(value) if kind == "keys" else Ended(HUNG_UP)
+
+    @property
+    def _patient_until(self) -> float:
+        return self._ready_at + PATIENCE_SECONDS
 
 
 class SimulatedCall(Call):
@@ -262,9 +266,9 @@ class SimulatedLedger(WriterLedger):
     def entry(self, entry: Entry) -> None:
         """A line; when a request began and how long a verb took is by that clock too."""
         now = self._clock.moment()
-        if entry.kind == REQUEST and entry.seconds is not None:
-            began = max(self._clock.began, now - timedelta(seconds=entry.seconds))
-            entry = replace(entry, at=began.isoformat())
+        if entry.kind == REQUEST:
+            # While a call waits for its errand, this clock still says when that began.
+            entry = replace(entry, at=now.isoformat())
         elif entry.kind == VERB and entry.seconds is not None:
             entry = replace(entry, seconds=max(0.0, (now - datetime.fromisoformat(entry.at)).total_seconds()))
         super().entry(entry)
