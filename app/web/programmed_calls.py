@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Flask, render_template, request
+from flask import Blueprint, Flask, Response, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.extensions import db
-from app.models import Call, Number
+from app.models import Call, Number, Recording
 from app.services import calls, fields, recordings
 from app.services.context import settings
 from app.web import htmx, simulator, trace_view
 from app.web.access import admin_required
+from app.web.audio import audio_response
 from app.web.words import fingerprint
 
 blueprint = Blueprint("programmed_calls", __name__, url_prefix="/console/voicemail/programmed-calls")
@@ -63,21 +64,30 @@ def index() -> AnyResponse:
 def show(sid: str) -> AnyResponse:
     """A call with its trace; HTMX gets what changes on it, and nothing where it names what it shows by `version`."""
     call = calls.get(sid)
-    version = fingerprint(repr(calls.look(call)))
+    recorded = recordings.of_call(sid)
+    version = fingerprint(repr((calls.look(call), [(one.sid, one.duration) for one in recorded])))
     if htmx.wanted() and request.args.get("version") == version:
         return htmx.unchanged()
     if not htmx.wanted():
-        return htmx.answer(render_template("programmed_calls/show.html", version=version, **_context(call)))
-    body = render_template("programmed_calls/_poll.html", version=version, **_context(call))
+        return htmx.answer(render_template("programmed_calls/show.html", version=version, **_context(call, recorded)))
+    body = render_template("programmed_calls/_poll.html", version=version, **_context(call, recorded))
     return htmx.answer(body, 200 if call.status in calls.RUNNING else STOP_POLLING)
 
 
-def _context(call: Call) -> dict[str, Any]:
+@blueprint.route("/<sid:sid>/recordings/<sid:recording_sid>.wav", methods=["GET", "HEAD"])
+@admin_required
+def recording(sid: str, recording_sid: str) -> Response:
+    """A recording of the call; ?download=1 offers a file name."""
+    source = recordings.open_audio(recordings.get(recording_sid, call_sid=sid))
+    return audio_response(source, f"{recording_sid}.wav", download=request.args.get("download") == "1")
+
+
+def _context(call: Call, recorded: list[Recording]) -> dict[str, Any]:
     running = call.status in calls.RUNNING
     return {
         "call": call,
         "running": running,
-        "recordings": recordings.of_call(call.sid),
+        "recordings": recorded,
         "number": db.session.get(Number, call.number_id) if call.number_id else None,
         "lines": trace_view.lines(calls.steps(call.sid), call.started_at, over=not running),
         "zone": settings().timezone,

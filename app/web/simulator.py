@@ -88,7 +88,6 @@ def _number(value: str) -> str:
     return value
 
 
-
 def blank_form() -> SimulatorForm:
     """The form as it stands on a number's page."""
     return SimulatorForm(formdata=None)

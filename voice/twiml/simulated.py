@@ -176,7 +176,7 @@ class SimulatedCaller:
         """The next act; who has waited for too long hangs up."""
         kind, value = self._acts.pop(0) if self._acts and now < self._patient_until else ("hangup", None)
         self._ready_at = now + KEY_SECONDS
-        return Digit(value) if kind == "keys" else Ended(HUNG_UP)
+        return Digit(str(value)) if kind == "keys" else Ended(HUNG_UP)
 
     @property
     def _patient_until(self) -> float:

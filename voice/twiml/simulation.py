@@ -75,7 +75,9 @@ def simulate(settings: Settings, wanted: Wanted) -> None:
             with suppress(Exception):
                 prompts.lay_over(store.custom_prompts())
             speech = prompts.prompt(SPEECH, script.language, Law.PCMU) if wanted.speaks else b""
-            call = SimulatedCall(_facts(wanted, script), spooler, clock, SimulatedCaller(wanted.acts), speech, MOST_SECONDS)
+            call = SimulatedCall(
+                _facts(wanted, script), spooler, clock, SimulatedCaller(wanted.acts), speech, MOST_SECONDS
+            )
             desk = _desk(settings, store, ledger, errands, prompts, clock)
             with suppress(CallEnded):
                 run_script(call, script, desk, mailbox, wanted.sid)

@@ -33,6 +33,15 @@ def wait_for(call: Call, errand: Callable[[], T]) -> T:
         finally:
             call.post(Arrived(token))
 
+    call.errands_out += 1
+    try:
+        return _come_back(call, run, result)
+    finally:
+        call.errands_out -= 1
+
+
+def _come_back(call: Call, run: Callable[[], None], result: Future[T]) -> T:
+    """Start an errand, and wait until it is back."""
     try:
         threading.Thread(target=run, name=f"errand {call.facts.call_id[:12]}", daemon=True).start()
     except RuntimeError as error:
