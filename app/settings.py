@@ -249,7 +249,7 @@ class ProgrammableSettings:
     )
     allowed_networks: tuple[str, ...] = setting(
         (),
-        "Private networks that documents and sounds may come from, e.g. 10.0.0.0/8; this host under make run unless set",
+        "Private networks of documents and sounds, e.g. 10.0.0.0/8; under make run this host, unless it is set",
         kind="networks",
     )
     timeout: float = setting(15.0, "Seconds that a server has for a document or a sound", minimum=0.1, maximum=60)

@@ -20,6 +20,7 @@ from app.net.client import (
     Refused,
     TimedOut,
     Unreachable,
+    basic_of,
     checked_url,
     place_of,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "Resolve",
     "TimedOut",
     "Unreachable",
+    "basic_of",
     "checked_url",
     "is_public",
     "may_connect",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
 import ipaddress
@@ -99,11 +100,12 @@ class Client:
         networks = tuple(ipaddress.ip_network(text, strict=False) for text in allowed)
         backend = Backend(networks, resolve)
         timeout = httpx.Timeout(self._limits.read, connect=self._limits.connect)
+        # httpx writes requests; its client would keep cookies, of which each call has its own.
+        self._transport = _Transport(backend, trust or _system_trust(), self._limits.connections)
         self._http = httpx.Client(
-            transport=_Transport(backend, trust or _system_trust(), self._limits.connections),
+            transport=self._transport,
             timeout=timeout,
             trust_env=False,
-            follow_redirects=False,
             # What is read is counted as it comes; a compressed answer could grow without end.
             headers={"Accept-Encoding": "identity"},
         )
@@ -140,10 +142,12 @@ class Client:
         place, began = place_of(target), time.monotonic()
         total = self._limits.total if total is None else total
         raw = [(_header_name(name), value.encode()) for name, value in headers]
+        if basic := basic_of(target):
+            raw.append((b"Authorization", basic.encode()))
         token = deadline.set(began + total)
         try:
             request = self._http.build_request(method, target, headers=raw, content=content)
-            response = self._http.send(request, stream=True)
+            response = self._transport.handle_request(request)
             try:
                 file = into if into and response.status_code == HTTPStatus.OK else io.BytesIO()
                 cut = _read(response, self._limits.body_bytes if most is None else most, file)
@@ -188,6 +192,12 @@ def place_of(url: httpx.URL) -> str:
     return f"{host}:{url.port or DEFAULT_PORTS[url.scheme]}"
 
 
+def basic_of(url: httpx.URL) -> str:
+    """The Authorization header of the user and password in a URL (RFC 7617), or empty."""
+    pair = f"{url.username}:{url.password}".encode()
+    return f"Basic {base64.b64encode(pair).decode()}" if url.userinfo else ""
+
+
 class _Transport(httpx.BaseTransport):
     """httpx over our own connections; errors are those of httpcore."""
 
@@ -203,15 +213,28 @@ class _Transport(httpx.BaseTransport):
             port=request.url.port,
             target=request.url.raw_path,
         )
+        fresh: list[str] = []
+
+        def watch(event: str, _facts: object) -> None:
+            if event == "connection.connect_tcp.started":
+                fresh.append(event)
+
         asked = httpcore.Request(
             request.method,
             url,
             headers=request.headers.raw,
             content=request.read(),
-            extensions=request.extensions,
+            extensions={**request.extensions, "trace": watch},
         )
-        answer = self._pool.handle_request(asked)
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), request=request)
+        while True:
+            try:
+                answer = self._pool.handle_request(asked)
+            except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError):
+                # A kept connection that the server was just about to close: as browsers do, on a new one.
+                if fresh:
+                    raise
+                continue
+            return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), request=request)
 
     def close(self) -> None:
         self._pool.close()

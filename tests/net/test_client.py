@@ -263,3 +263,28 @@ def test_connections_end_with_the_client() -> None:
     with receiving(keep) as receiver:
         assert ask(receiver.url()).status == 204
         until(ended.is_set, 5, "the connection to end")
+
+
+def test_a_kept_connection_that_the_server_closes_costs_nothing() -> None:
+    """It reads the second request, and is gone without a word; a server of our time does so after some seconds."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    accepted = []
+
+    def serve(server: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            accepted.append(connection)
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+                connection.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as server, net.Client(allowed=HERE) as client:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        for _ in range(3):
+            assert client.request("POST", f"http://127.0.0.1:{server.getsockname()[1]}/", content=b"{}").body == b"ok"
+        server.shutdown(socket.SHUT_RDWR)
+    assert len(accepted) == 3

@@ -112,7 +112,7 @@ class Requests:
             # It is read anew: another may have been made.
             return account_of(self._settings).token
         except SettingsError as error:
-            raise ErrandFailed(codes.INTERNAL, f"Requests cannot be signed: {error}") from None
+            raise ErrandFailed(codes.INTERNAL, f"Requests cannot be signed: {error}.") from None
 
 
 def client_of(settings: Settings) -> net.Client:

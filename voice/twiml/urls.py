@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urldefrag, urljoin, urlsplit
 
@@ -44,14 +44,13 @@ def target_of(url: str) -> Target:
     host = _host_as_written(url.strip(), parsed.raw_host.decode())
     host = f"[{host}]" if ":" in host else host
     port = f":{parsed.port}" if parsed.port is not None else ""
-    wire = f"{parsed.scheme}://{host}{port}{parsed.raw_path.decode()}"
+    # A ? without anything after it is lost as soon as somebody takes a URL apart.
+    wire = f"{parsed.scheme}://{host}{port}{parsed.raw_path.decode().removesuffix('?')}"
     given = f"{parsed.userinfo.decode()}@" if parsed.userinfo else ""
-    authorization = ""
-    if parsed.userinfo:
-        pair = f"{parsed.username}:{parsed.password}".encode()
-        authorization = f"Basic {base64.b64encode(pair).decode()}"
     place = net.place_of(parsed)
-    return Target(wire, wire.replace("://", f"://{given}", 1), authorization, f"{parsed.scheme}://{place}", place)
+    return Target(
+        wire, wire.replace("://", f"://{given}", 1), net.basic_of(parsed), f"{parsed.scheme}://{place}", place
+    )
 
 
 def _host_as_written(url: str, host: str) -> str:
@@ -90,10 +89,11 @@ def _quoted(text: str) -> str:
 
 def joined(base: str, reference: str) -> str:
     """What a relative URL means beside another one (RFC 3986 section 5); net.BadRequest where it is none."""
-    try:
-        return urljoin(base, reference.strip())
-    except ValueError:
-        raise net.BadRequest("This is not an http or https address, such as https://example.com/voice.") from None
+    with suppress(ValueError):
+        given = urlsplit(reference.strip())
+        if given.netloc or not given.scheme:
+            return urljoin(base, reference.strip())
+    raise net.BadRequest("This is not an http or https address, such as https://example.com/voice.")
 
 
 def shown(url: str) -> str:
