@@ -35,7 +35,9 @@ def decode(source: Path, longest_seconds: float, raw: str = "") -> np.ndarray:
             _judge(file, longest_seconds)
             resampler = soxr.ResampleStream(file.samplerate, TELEPHONE_HZ, 1, dtype="float32")
             parts, size = [], 0
-            for block in file.blocks(int(file.samplerate * BLOCK_SECONDS), dtype="float32", always_2d=True):
+            # Not file.blocks(): some kinds (GSM) cannot be sought in.
+            frames = int(file.samplerate * BLOCK_SECONDS)
+            while len(block := file.read(frames, dtype="float32", always_2d=True)):
                 with np.errstate(over="ignore", invalid="ignore"):
                     mixed = block.mean(axis=1)
                 part = resampler.resample_chunk(mixed)

@@ -67,10 +67,12 @@ class SoundCache:
 
     def shrink(self, most_bytes: int, oldest_seconds: float) -> None:
         """Remove what nobody asked for in so many seconds, and the longest unused of what is above so many bytes."""
-        sounds = sorted(self._paths(".wav"), key=_age)
+        families: dict[str, list[Path]] = {}
+        for path in self._paths(""):
+            families.setdefault(path.stem, []).append(path)
         used = 0
-        for path in sounds:
-            family = [each for each in self._paths("") if each.stem == path.stem]
+        for path in sorted(self._paths(".wav"), key=_age):
+            family = families.get(path.stem, [path])
             used += sum(_size(each) for each in family)
             if _age(path) > oldest_seconds or (used > most_bytes and _age(path) >= YOUNG_SECONDS):
                 for each in family:
