@@ -37,15 +37,19 @@ class Server:
     settings: Settings | None = None
 
     def processes(self) -> dict[str, int]:
-        """Process ids: `worker`, and `keeper` where there is one."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        # The keeper is started by a thread, so it may be listed under another task.
+        """Process ids: `worker`, and `keeper` and `courier` where there are any."""
+        children: list[str] = []
+        # They are started by threads, so each may be listed under another task.
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             # The thread of a call may have just ended.
             with suppress(OSError):
                 children += (task / "children").read_text().split()
-        keeper = {"keeper": int(children[0])} if children else {}
-        return {"worker": self.process.pid} | keeper
+        found = {"worker": self.process.pid}
+        for pid in children:
+            with suppress(OSError):
+                command = Path(f"/proc/{pid}/cmdline").read_bytes()
+                found |= {name: int(pid) for name in ("keeper", "courier") if name.encode() in command}
+        return found
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
