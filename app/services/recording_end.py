@@ -2,6 +2,8 @@
 
 As with messages (app/services/purge.py): first the tombstone with its line of the audit log, then the files, then the
 note that they are gone. A kill in between, or a store that is away, leaves a tombstone whose files the sweep removes.
+A tombstone keeps a spool that comes back from bringing the recording back. It goes after TOMBSTONE_DAYS: as long as it
+is there, so is the row of its call, which tells who called.
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ import logging
 import secrets
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, case, null, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, case, exists, null, or_, select, true, update
+from sqlalchemy import delete as delete_rows
 
 from app.database import writing
 from app.errors import NotFound
 from app.extensions import db
-from app.models import Recording
+from app.models import Delivery, Recording
 from app.models.base import database_days_ago, database_now
+from app.models.delivery import PENDING, RUNNING
 from app.services import audit, recordings, retention
 from app.services.context import settings
 from app.services.purge import BATCH, PATIENCE_SECONDS, SWEEP_SECONDS, until_it_fails
@@ -24,6 +28,7 @@ from app.services.spool import remove_spool
 from app.storage import StoreError, cache, open_store, recording_key
 
 log = logging.getLogger(__name__)
+TOMBSTONE_DAYS = 30
 
 
 def delete(sid: str, *, actor: str, call_sid: str | None = None) -> None:
@@ -50,6 +55,7 @@ def sweep() -> int:
         ended = _bury(ids, old, retention.ACTOR, f"older than {days} days")
         _remove_all(ended, SWEEP_SECONDS)
     left = _remove_all(_leftovers(), SWEEP_SECONDS)
+    _forget()
     if ended:
         log.info("%d recordings of calls were too old and are gone", len(ended))
     return max(len(ended), left)
@@ -69,6 +75,23 @@ def _bury(sids: Sequence[str], which: ColumnElement[bool], actor: str, why: str)
             recording.purged_at = now
             audit.record(actor, "recording.purge", recording.sid, f"{recording.call_sid}: {why}")
         return [recording.sid for recording in found]
+
+
+def _forget() -> None:
+    """Remove tombstones that are old, whose files are gone and whose uploads are over; at most BATCH."""
+    old = and_(Recording.purged_at < database_days_ago(TOMBSTONE_DAYS), Recording.storage_key.is_(None))
+    at_work = exists().where(Delivery.recording_sid == Recording.sid, Delivery.state.in_((PENDING, RUNNING)))
+    query = select(Recording.sid).where(old, Recording.spool_host.is_(None), ~at_work).order_by(Recording.sid)
+    sids = list(db.session.scalars(query.limit(BATCH)))
+    db.session.rollback()
+    if not sids:
+        return
+    with writing():
+        for statement in (
+            delete_rows(Delivery).where(Delivery.recording_sid.in_(sids)),
+            delete_rows(Recording).where(Recording.sid.in_(sids)),
+        ):
+            db.session.execute(statement.execution_options(synchronize_session=False))
 
 
 def _leftovers() -> list[str]:

@@ -114,6 +114,41 @@ def test_what_was_there_before_owners_called_stays(empty: Settings) -> None:
     alembic(empty, "check")
 
 
+def test_deliveries_and_their_attempts_stay_when_recordings_join_them(empty: Settings) -> None:
+    """SQLite copies the table for it, and to drop the old one takes along what refers to it."""
+    alembic(empty, "upgrade", "0005")
+    now = "'2026-11-01 10:00:00'"
+    box = "INSERT INTO voicemail_box (id, extension, live_extension, name, email, language, timezone, pin_hash,"
+    box += " mwi_dirty, mwi_version, created_at, updated_at) VALUES"
+    box += f" ('box', '1001', '1001', 'Anna', '', 'en', 'UTC', 'hash', false, 7, {now}, {now})"
+    delivery = (
+        "INSERT INTO voicemail_delivery (id, event_id, event, mailbox_id, kind, target, idempotency_key, position,"
+    )
+    delivery += " state, attempts, fencing, created_at, next_try_at, last_error) VALUES"
+    delivery += (
+        f" ('one', 'event', 'message.created', 'box', 'email', 'a', 'key', 2, 'failed', 1, 1, {now}, {now}, 'no')"
+    )
+    attempt = "INSERT INTO voicemail_attempt (delivery_id, attempt, ended_at, state, error) VALUES"
+    attempt += f" ('one', 1, {now}, 'failed', 'no')"
+    engine = migrate._engine(empty)
+    with engine.begin() as connection:
+        for statement in (box, delivery, attempt):
+            connection.execute(sa.text(statement))
+    engine.dispose()
+    assert migrate.upgrade(empty)
+    alembic(empty, "check")
+    for command_of in (None, ("downgrade", "0005"), ("upgrade", "head")):
+        if command_of:
+            alembic(empty, *command_of)
+        engine = migrate._engine(empty)
+        with engine.connect() as connection:
+            kept = connection.execute(sa.text("SELECT id, mailbox_id, last_error FROM voicemail_delivery")).all()
+            tried = connection.execute(sa.text("SELECT delivery_id, error FROM voicemail_attempt")).all()
+        engine.dispose()
+        assert (kept, tried) == ([("one", "box", "no")], [("one", "no")])
+    alembic(empty, "check")
+
+
 class Killed(BaseException):
     """The process was killed."""
 

@@ -23,11 +23,13 @@ from app.config import PROJECT_ROOT
 from app.extensions import db
 from app.models import Greeting, Mailbox, Message
 from app.models.base import new_id, utc_now
-from app.services import greetings, mailboxes, prompts, purge, verify
+from app.services import greetings, mailboxes, prompts, purge, recording_end, verify
 from app.services.context import settings
+from app.services.spool import wav_of
 from app.storage import StoreError, message_key
 from app.storage.local import LocalStore
 from tests.conftest import leave_message
+from tests.services.recorded import CALL_SID, recorded, row
 from tests.services.sounds import encoded, tone
 from tests.services.takes import saved
 from tests.support import until
@@ -62,6 +64,35 @@ def test_all_is_well(any_app: Flask, box: Mailbox) -> None:
 
 def test_an_empty_house_is_well(any_app: Flask) -> None:
     assert run(any_app).stdout == "Nothing in the store: all is well.\n"
+
+
+def test_recordings_of_calls_are_looked_at_as_well(any_app: Flask, box: Mailbox) -> None:
+    stored(any_app)
+    good, gone, bent = recorded(), recorded(), recorded()
+    recorded(uploaded=False)
+    recording_end.delete(recorded(), actor="t")
+    result = run(any_app)
+    host = settings().host_name
+    assert result.stdout == (
+        "1 message, 3 recordings in the store: all is well.\n" + f"1 recording only in a spool as yet ({host}: 1).\n"
+    )
+    folder = settings().storage.folder / "objects" / "recordings"
+    (folder / f"{gone}.wav").unlink()
+    (folder / f"{bent}.wav").write_bytes(b"RIFF")
+    (folder / f"RE{'0' * 32}.wav").write_bytes((folder / f"{good}.wav").read_bytes())
+    lost = recorded(uploaded=False)
+    wav_of(settings(), row(lost).take_id or "").unlink()
+    result = run(any_app)
+    assert result.exit_code == 1
+    said = result.stdout
+    call = f"of call {CALL_SID}"
+    assert f"missing: recording {gone} {call} is not in the store (recordings/{gone}.wav)\n" in said
+    assert f"damaged: recording {bent} {call} has 4 bytes" in said
+    assert f"missing: recording {lost} {call} is neither in the store nor in the spool of this host\n" in said
+    assert f"unknown: recordings/RE{'0' * 32}.wav: nothing in the database names it\n" in said
+    assert good not in said
+    # Those of a mailbox are its own.
+    assert run(any_app, "--mailbox", "1001").stdout == "1 message in the store: all is well.\n"
 
 
 def test_what_is_missing_damaged_and_unknown_is_a_line_each(any_app: Flask, box: Mailbox) -> None:
