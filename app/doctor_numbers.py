@@ -12,8 +12,7 @@ from app.findings import Doubtful, Wrong
 from app.launch.checks import open_engine
 from app.launch.processes import networks_of_programs
 from app.models import Number
-from app.net import checked_url
-from app.services.number_fields import hidden_host, is_here
+from app.services.number_fields import hidden_host, host_of, is_here
 
 NAMED = 3
 
@@ -37,7 +36,7 @@ def numbers(settings: Settings) -> str:
     if hidden := sorted({host for url in urls if (host := hidden_host(url, allowed))}):
         named = ", ".join(hidden[:NAMED])
         raise Doubtful(f"private and not allowed: {named}", "Add the network to programmable.allowed_networks")
-    others = sorted({host for url in urls if not is_here(host := checked_url(url).host)})
+    others = sorted({host for url in urls if (host := host_of(url)) and not is_here(host)})
     if others and is_here(urlsplit(settings.public_url).hostname or ""):
         what = f"{others[0]} cannot fetch recordings from {settings.public_url}"
         raise Doubtful(what, "Set PUBLIC_URL to an address that others reach")

@@ -110,12 +110,20 @@ def url(value: str) -> str:
     return value
 
 
+def host_of(address: str) -> str:
+    """The host of an address that is kept; "" for none, and for one that another version took."""
+    try:
+        return net.checked_url(address).host
+    except net.BadRequest:
+        return ""
+
+
 def hidden_host(address: str, allowed: Iterable[str]) -> str:
     """The host of an address where it is private and in no allowed network, so that nothing is fetched; "" else.
 
     Names are not looked up here, but for localhost: where they lead may change until the call comes.
     """
-    host = net.checked_url(address).host if address else ""
+    host = host_of(address)
     literal = "127.0.0.1" if host == "localhost" or host.endswith(".localhost") else host
     try:
         ipaddress.ip_address(literal)

@@ -65,6 +65,7 @@ def index(extension: str) -> AnyResponse:
             retention=settings.retention,
             days=retention.Days.of(mailbox),
             own_document=numbers.of_mailbox(mailbox.id),
+            programmed=settings.programmable.enabled,
             **(lamps_card(mailbox) | context),
         )
     )

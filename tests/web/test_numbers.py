@@ -170,7 +170,7 @@ class TestNumber:
             assert admin_browser.client.post(url).status_code == 400
 
 
-class TestMailboxs:
+class TestOwnDocument:
     """A mailbox's own document."""
 
     PAGE = "/console/voicemail/mailboxes/1001/document"
@@ -190,6 +190,13 @@ class TestMailboxs:
         assert only_number(app).voice_method == "GET"
         assert admin_browser.submit(f"{one}/delete", f"{one}/delete").location == self.MAILBOX
         assert "answers with its greeting again" in admin_browser.get(self.MAILBOX).text
+
+    def test_one_that_is_switched_off(
+        self, app: Flask, browser: Browser, mailbox: str, add: Callable[..., str]
+    ) -> None:
+        add("", mailbox)
+        change(app, VOICEMAIL__PROGRAMMABLE__ENABLED="false")
+        assert "Callers hear the greeting" in browser.get(self.MAILBOX).text
 
     def test_two_at_once(self, admin_browser: Browser, mailbox: str, add: Callable[..., str]) -> None:
         form = form_of(admin_browser.get(self.PAGE), self.PAGE)
