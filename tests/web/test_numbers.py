@@ -78,12 +78,13 @@ class TestList:
 
     def test_it_shows_no_secrets(self, admin_browser: Browser, add: Callable[..., str]) -> None:
         one = add(
-            voice_url="https://anna:word@example.com/voice?token=abc&x=1", fallback_url="http://a:word@example.com/"
+            voice_url="https://anna:8675309@example.com/voice?token=abc&x=1",
+            fallback_url="http://a:8675309@example.com/",
         )
         for page in (ALL, f"{ALL}/{one}"):
             text = admin_browser.get(page).text
             assert "example.com/voice?token=***&amp;x=1" in text
-            assert "word" not in re.sub("[Pp]assword", "", text)
+            assert "8675309" not in text
 
     def test_a_search_is_a_part_of_the_page(self, admin_browser: Browser, add: Callable[..., str]) -> None:
         add("5551234", name="<b>Sales</b>")
