@@ -52,7 +52,9 @@ def _hear(run: ScriptRun, child: Step) -> bool:
         return False
     payload = SOUNDS[child.name](run, child)
     run.answer()
-    return Say(payload, child.attributes.get("loop", 1)).run(run.call)
+    # A pause is a second again and again: silence of an hour need not be in memory at once.
+    times = child.attributes["length"] if child.name == "Pause" else child.attributes["loop"]
+    return Say(payload, times).run(run.call)
 
 
 def _told(gathered: Gathered) -> str:
@@ -73,8 +75,8 @@ def play(run: ScriptRun, step: Step) -> bytes:
     return key_tones(keys, run.call.law) if keys else run.sound(run.resolve(step.text))
 
 
-def _pause(run: ScriptRun, step: Step) -> bytes:
-    return run.call.law.silence(step.attributes["length"] * SECOND)
+def _pause(run: ScriptRun, _step: Step) -> bytes:
+    return run.call.law.silence(SECOND)
 
 
 SOUNDS: dict[str, Callable[[ScriptRun, Step], bytes]] = {"Say": say, "Play": play, "Pause": _pause}
