@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from app.config import Settings
-from voice.synthesis.synthesis import Synthesis
 from voice.twiml import callbacks, codes
 from voice.twiml.cookies import Cookies
 from voice.twiml.decoder import Decoder
@@ -40,24 +39,27 @@ class Runner:
     def __init__(self, settings: Settings, speaker: Speaker | None = None, requests: Requests | None = None) -> None:
         """speaker, requests: in place of those by the settings."""
         self._settings = settings
-        self._speaker: Speaker = speaker or Synthesis(settings)
+        self._the_speaker = speaker
         self._requests = requests or Requests(settings)
         self._cookies = Cookies()
         self._decoder = Decoder(settings.programmable.sound_seconds)
         self._sounds = Sounds(settings, self._requests, self._decoder)
         self._closing = threading.Event()
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         """End connections and threads; callbacks are not tried again."""
         self._closing.set()
         self._requests.close()
         self._decoder.close()
-        self._speaker.close()
+        if self._the_speaker:
+            self._the_speaker.close()
 
     def tidy(self) -> None:
         """Remove what the caches of sounds and speech need not keep."""
         self._sounds.tidy()
-        self._speaker.tidy()
+        if self._the_speaker:
+            self._the_speaker.tidy()
 
     def document(self, ask: Ask) -> Fetched:
         """Fetch and parse a document, signed, with the cookies of the call; ErrandFailed."""
@@ -83,6 +85,15 @@ class Runner:
     def over(self, call_sid: str) -> None:
         """The call has ended: its cookies go."""
         self._cookies.drop(call_sid)
+
+    @property
+    def _speaker(self) -> Speaker:
+        """Imported when the first text is to be said, as what decodes is for the first sound."""
+        from voice.synthesis.synthesis import Synthesis
+
+        with self._lock:
+            self._the_speaker = self._the_speaker or Synthesis(self._settings)
+            return self._the_speaker
 
     def _document(self, reply: Reply) -> Document:
         """What an answer means (https://www.twilio.com/docs/voice/twiml#twilio-understands-mime-types)."""

@@ -7,10 +7,8 @@ import json
 import logging
 import os
 import tempfile
-import threading
 import time
 import uuid
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,6 +20,7 @@ from voice.media import SAMPLE_RATE
 from voice.media.g711 import Law
 from voice.prompts import payload_path
 from voice.sound_cache import SoundCache
+from voice.synthesis.once import Once
 from voice.twiml import codes
 from voice.twiml.decoder import Decoder
 from voice.twiml.errands import ErrandFailed, Sound
@@ -57,30 +56,15 @@ class Sounds:
     def __init__(self, settings: Settings, requests: Requests, decoder: Decoder) -> None:
         self._rules, self._requests, self._decoder = settings.programmable, requests, decoder
         self._folder = settings.instance / "voice" / "sounds"
-        self._under_way: dict[str, Future[Sound]] = {}
-        self._lock = threading.Lock()
+        # Twenty calls that want one sound fetch it once.
+        self._once = Once[Sound]()
 
     def sound(self, url: str) -> Sound:
         """The sound of a URL, fetched where it is not here or no longer good; ErrandFailed."""
         key = _hash(_wire(url))
-        with self._lock:
-            future = self._under_way.get(key)
-            if mine := future is None:
-                future = self._under_way[key] = Future()
-        if not mine:
-            # Somebody fetches it at this moment: twenty calls that want one sound fetch it once.
-            return replace(future.result(), exchanges=(), cached=True)
-        try:
-            found = self._sound(url, key)
-        except BaseException as error:
-            with self._lock:
-                del self._under_way[key]
-            future.set_exception(error)
-            raise
-        with self._lock:
-            del self._under_way[key]
-        future.set_result(found)
-        return found
+        found, mine = self._once.do(key, lambda: self._sound(url, key))
+        # Somebody else may have fetched it at this moment.
+        return found if mine else replace(found, exchanges=(), cached=True)
 
     def tidy(self) -> None:
         """Remove what has not been played for long, and the longest unused of what is too much."""
