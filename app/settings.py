@@ -255,7 +255,9 @@ class ProgrammableSettings:
     timeout: float = setting(15.0, "Seconds that a server has for a document or a sound", minimum=0.1, maximum=60)
     strict: bool = setting(False, "What is wrong with a document ends it, where it is else left out with a notice")
     most_documents: int = setting(
-        50, "Documents that may follow each other while the caller neither hears nor does anything", minimum=1
+        50,
+        "Documents that may follow each other while the caller neither hears, does nor waits for anything",
+        minimum=1,
     )
     sound_bytes: int = setting(20_000_000, "Largest file that Play fetches", minimum=1000)
     sound_seconds: float = setting(600.0, "Longest sound that Play fetches", minimum=1, maximum=3600)

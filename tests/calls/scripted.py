@@ -123,7 +123,7 @@ class Committed:
     def __init__(self, answer: bool = True) -> None:
         self.answer, self.saved, self.adopted = answer, list[str](), list[str]()
 
-    def save(self, take_id: str) -> bool:
+    def save(self, take_id: str, seconds: float = 2.0) -> bool:
         self.saved.append(take_id)
         return self.answer
 

@@ -9,12 +9,12 @@ from voice.errors import KeeperAway
 from voice.flows.outcome import Outcome
 from voice.router import normalise
 from voice.twiml import codes
+from voice.twiml.call_record import BUSY, NO_ANSWER
 from voice.twiml.document import Step
 from voice.twiml.errands import ErrandFailed
-from voice.twiml.gatherer import gather, play, say
+from voice.twiml.gather_verb import gather, play, say
 from voice.twiml.journal import VerbLine
-from voice.twiml.record_of_call import BUSY, NO_ANSWER
-from voice.twiml.recorder import record
+from voice.twiml.record_verb import record
 from voice.twiml.script_run import GoTo, Over, ScriptRun
 from voice.verbs import Hangup, Pause, Play, Reject
 from voice.verbs.reject import BUSY_HERE, DECLINE

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 
-from voice.call import PROGRAMMED, Call
+from voice.call import Call
 from voice.errors import CallEnded, SpoolError
 from voice.flows.outcome import Outcome
 from voice.mailbox import MailboxFacts
 from voice.twiml import codes, parameters
 from voice.twiml.actions import ACTIONS, hang_up
+from voice.twiml.call_record import CANCELED, COMPLETED, FAILED, NO_ANSWER, CallRecord, new_sid
 from voice.twiml.desk import ScriptDesk
 from voice.twiml.document import Document
 from voice.twiml.errands import ErrandFailed
-from voice.twiml.record_of_call import CANCELED, COMPLETED, FAILED, NO_ANSWER, CallRecord, new_sid
 from voice.twiml.script import APOLOGY, Script
 from voice.twiml.script_run import GoTo, Over, ScriptRun
 from voice.twiml.urls import shown
@@ -35,7 +35,6 @@ def run_script(
     """
     record = CallRecord(call, script, desk, sid or new_sid())
     run = ScriptRun(call, script, desk, record, mailbox)
-    call.enter(PROGRAMMED)
     status, why = FAILED, ERROR
     try:
         over = _to_the_end(run)

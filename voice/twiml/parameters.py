@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from voice.call import Call
-from voice.twiml.record_of_call import CallRecord
+from voice.twiml.call_record import CallRecord
 
 API_VERSION = "2010-04-01"
 Parameters = tuple[tuple[str, str], ...]

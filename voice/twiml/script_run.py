@@ -12,11 +12,11 @@ from voice.flows.outcome import Outcome
 from voice.mailbox import MailboxFacts
 from voice.prompts import payload_path
 from voice.twiml import codes, parameters
+from voice.twiml.call_record import CallRecord
 from voice.twiml.desk import ScriptDesk
 from voice.twiml.document import Document
 from voice.twiml.errands import Ask, ErrandFailed, Fetched, Sound
 from voice.twiml.parameters import Parameters
-from voice.twiml.record_of_call import CallRecord
 from voice.twiml.script import Script
 from voice.twiml.urls import joined, shown
 from voice.twiml.waiting import wait_for

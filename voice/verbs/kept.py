@@ -7,7 +7,7 @@ from types import TracebackType
 from voice.call import Call
 from voice.events import Digit
 
-MOST = 256
+MOST = 1000
 """More keys than anybody types ahead."""
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from voice.errors import CallEnded
 from voice.twiml import parameters
+from voice.twiml.call_record import COMPLETED
 from voice.twiml.desk import ScriptTake
 from voice.twiml.document import Step
 from voice.twiml.journal import VerbLine
-from voice.twiml.record_of_call import COMPLETED
 from voice.twiml.script_run import GoTo, ScriptRun
 from voice.verbs import Play, Record, Recorded
 from voice.verbs.record import HANGUP

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from voice.call import Call
 from voice.twiml.desk import ScriptDesk
@@ -41,7 +42,8 @@ class CallRecord:
             sip_call_id="" if desk.simulated else call.facts.call_id,
             simulated=desk.simulated,
         )
-        self._tell()
+        self._ledger.call(self._state)
+        self.journal.call(RINGING)
 
     @property
     def status(self) -> str:
@@ -55,22 +57,22 @@ class CallRecord:
     def answer(self) -> None:
         """The call is answered now."""
         self.answered = self._now()
-        self._tell(status=IN_PROGRESS, answered_at=_text(self.answered))
+        self._change(status=IN_PROGRESS, answered_at=_text(self.answered))
+        self.journal.call(IN_PROGRESS)
 
     def fault(self, code: int, text: str) -> None:
         """What went wrong last, by Twilio's number and in words."""
-        self._tell(error_code=code, error=text)
+        self._change(error_code=code, error=text)
 
     def end(self, status: str, why: str) -> None:
         """The call is over. why: in words, for the trace."""
         self.ended = self._now()
-        self._tell(status=status, ended_at=_text(self.ended), why=why)
+        self._change(status=status, ended_at=_text(self.ended))
+        self.journal.call(status, why)
 
-    def _tell(self, why: str = "", **facts: object) -> None:
-        before, self._state = self._state, replace(self._state, **facts)  # type: ignore[arg-type]
+    def _change(self, **facts: Any) -> None:
+        self._state = replace(self._state, **facts)
         self._ledger.call(self._state)
-        if before.status != self._state.status or not facts:
-            self.journal.call(self._state.status, why)
 
 
 def _text(moment: datetime) -> str:
