@@ -37,7 +37,7 @@ class TestGather:
         assert programme.ledger.outcome("Gather") == "keys 1234, ended by #"
 
     def test_the_first_key_stops_what_is_heard(self, programme: Programme) -> None:
-        """ "The first key that is pressed stops the nested verbs"; those behind are not heard."""
+        """The first key that is pressed stops the nested verbs; those behind are not heard."""
         programme.call(
             '<Gather action="/next"><Say>one</Say><Say>two</Say><Say>three</Say></Gather>',
             on_play={2: keys("5#")},
@@ -56,7 +56,7 @@ class TestGather:
         assert programme.speaker.asked == [("Thanks", "en", "")], "what nobody hears is not made"
 
     def test_nothing_pressed_goes_on_with_the_next_verb(self, programme: Programme) -> None:
-        """ "If the caller presses nothing within the time-out, the next verb runs": no request."""
+        """If the caller presses nothing within the time-out, the next verb runs: no request."""
         programme.call(ASK)
         assert programme.site.of("/next") == []
         assert programme.heard == ["Press keys", "Nothing", END]

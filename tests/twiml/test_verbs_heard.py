@@ -34,7 +34,7 @@ def wav(pcm16: bytes, rate: int = 8000) -> bytes:
 
 class TestSay:
     def test_it_answers_and_says_its_text(self, programme: Programme) -> None:
-        """ "Say converts text to speech that is read to the caller"; the end of the document hangs up."""
+        """Say converts text to speech that is read to the caller; the end of the document hangs up."""
         programme.call("<Say>Hello, world</Say>")
         assert programme.heard == ["Hello, world", END]
         assert programme.leg.answered
@@ -170,7 +170,7 @@ class TestPause:
         assert programme.heard == ["a", "<silence 30>", "<silence 30>", "<silence 30>", "<silence 5>", END]
 
     def test_as_the_first_verb_it_waits_with_the_answer(self, programme: Programme) -> None:
-        """ "If Pause is the first verb, the call is answered so many seconds later"."""
+        """If Pause is the first verb, the call is answered so many seconds later."""
         programme.call('<Pause length="2"/><Say>a</Say>')
         assert programme.heard == ["a", END], "it rang; nothing was sent"
         assert next(line.outcome for line in programme.ledger.of("verb")) == "not answered yet"

@@ -68,7 +68,7 @@ class TestRecord:
         assert f"ended by {ended_by}" in programme.ledger.outcome("Record")
 
     def test_a_hang_up_still_posts(self, programme: Programme) -> None:
-        """ "Digits: hangup": the recording is kept and the action is told; its document is not run."""
+        """Digits: hangup: the recording is kept and the action is told; its document is not run."""
         programme.call('<Record action="/next"/>', speech=SPEECH, after_speech=(HUNG_UP,))
         (asked,) = programme.site.of("/next")
         assert (asked["Digits"], asked["RecordingDuration"], asked["CallStatus"]) == ("hangup", "2", "completed")
@@ -85,7 +85,7 @@ class TestRecord:
 
     @pytest.mark.parametrize("trim", ["trim-silence", "do-not-trim"])
     def test_an_empty_recording_falls_through(self, programme: Programme, trim: str) -> None:
-        """ "If nothing is recorded, the action is not asked, and the next verb runs"."""
+        """If nothing is recorded, the action is not asked, and the next verb runs."""
         programme.call(f'<Record action="/next" trim="{trim}"/><Say>Nothing</Say>', **NOTHING)
         assert programme.site.of("/next") == []
         assert programme.heard == ["<beep>", "Nothing", END]
