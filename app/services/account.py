@@ -36,12 +36,12 @@ def rotate(*, actor: str) -> Account:
     if is_fixed():
         raise Invalid({"token": IN_SETTINGS})
     try:
-        made = account.rotate(settings())
+        # With the database away nothing changes; nobody is to change it unseen.
+        with writing():
+            audit.record(actor, "account.rotate", _account().sid)
+            return account.rotate(settings())
     except SettingsError as error:
         raise Unavailable(f"The token cannot be changed: {error}", 60) from None
-    with writing():
-        audit.record(actor, "account.rotate", made.sid)
-    return made
 
 
 def _account() -> Account:

@@ -78,7 +78,7 @@ class TestList:
 
     def test_it_shows_no_secrets(self, admin_browser: Browser, add: Callable[..., str]) -> None:
         one = add(
-            voice_url="https://anna:8675309@example.com/voice?token=abc&x=1",
+            voice_url="https://anna:@8675309@example.com/voice?token=abc&x=1",
             fallback_url="http://a:8675309@example.com/",
         )
         for page in (ALL, f"{ALL}/{one}"):
