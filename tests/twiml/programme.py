@@ -114,6 +114,7 @@ class Site:
         with suppress(OSError):
             handler.end_headers()
             handler.wfile.write(page.body)
+            handler.wfile.flush()
 
 
 class Speaker:
@@ -130,6 +131,9 @@ class Speaker:
         for law in Law:
             payload_path(path, law).write_bytes(text.encode())
         return Sound(path, 1.0, language=language, notice=self.notice)
+
+    def close(self) -> None:
+        """Nothing runs."""
 
 
 class Noted:
