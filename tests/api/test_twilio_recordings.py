@@ -32,6 +32,7 @@ from tests.web.browser import Browser
 from voice.media.wav import HEADER_SIZE
 
 OTHER_CALL = "CA" + "0e" * 16
+CONSOLE = f"/console/voicemail/programmed-calls/{CALL_SID}/recordings"
 ELSEWHERE = "RE" + "00" * 16
 
 
@@ -353,12 +354,12 @@ def test_an_administrator_who_is_logged_in_listens_and_does_nothing_else(
         assert browser.client.get(url).data == heard
         assert browser.client.get(f"{served.path}/Recordings.json").status_code == 200
         assert browser.client.delete(url).status_code == 401
-        assert browser.client.get(f"/console/voicemail/recordings/{sid}/audio").data == heard
-        assert browser.client.get(f"/console/voicemail/recordings/{ELSEWHERE}/audio").status_code == 404
+        assert browser.client.get(f"{CONSOLE}/{sid}.wav").data == heard
+        assert browser.client.get(f"{CONSOLE}/{ELSEWHERE}.wav").status_code == 404
         other = Browser(served.app.test_client())
         assert other.log_in(staff).status_code == 303
         assert other.client.get(url).status_code == 401
-        assert other.client.get(f"/console/voicemail/recordings/{sid}/audio").status_code == 403
+        assert other.client.get(f"{CONSOLE}/{sid}.wav").status_code == 403
 
     # In a thread without this test's context, so that each request has one of its own.
     with ThreadPoolExecutor(1) as thread:
@@ -367,7 +368,7 @@ def test_an_administrator_who_is_logged_in_listens_and_does_nothing_else(
 
 
 def test_a_stranger_is_sent_to_the_log_in_by_the_portal(served: Served, client: FlaskClient) -> None:
-    assert client.get(f"/console/voicemail/recordings/{recorded()}/audio").status_code == 302
+    assert client.get(f"{CONSOLE}/{recorded()}.wav").status_code == 302
 
 
 def test_no_cookie_is_ever_set(served: Served) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.extensions import db
+from app.jobs import run
 from app.models import Attempt, Audit, Delivery, Mailbox, Webhook
 from app.models.base import utc_now
 from app.services import mailboxes, purge
+from app.services.context import settings
+from app.services.spool import wav_of
+from tests.services.recorded import recorded, upload_of
+from tests.services.recorded import row as row_of
 from tests.web.browser import HTMX, Browser, form_of, forms_of
 
 LIST = "/console/voicemail/deliveries"
@@ -350,3 +356,28 @@ def test_metrics_count_what_is_tried_again(app: Flask, browser: Browser, mailbox
     text = browser.get("/metrics").text
     assert 'voicemail_deliveries_retrying{kind="email"} 1.0' in text
     assert 'voicemail_deliveries{kind="email",state="failed"} 1.0' in text
+
+
+def test_a_recording_of_a_call_that_could_not_be_stored_is_listed_and_tried_again(app: Flask, browser: Browser) -> None:
+    with app.app_context():
+        sid = recorded(uploaded=False)
+        wav_of(settings(), row_of(sid).take_id or "").write_bytes(b"damaged")
+        delivery_id = upload_of(sid).id
+        run.deliver(delivery_id)
+        host = settings().host_name
+    page = browser.get(LIST)
+    assert f"Upload from {host}" in page.text
+    assert "Recording of a programmed call" in " ".join(re.sub(r"<[^>]+>", "", page.text).split())
+    assert "the spool file is damaged" in page.text
+    assert browser.submit(LIST, f"{LIST}/{delivery_id}/retry").status_code == 303
+    assert row(app, delivery_id).state == "pending"
+
+
+def test_only_administrators_are_led_to_the_call(app: Flask, browser: Browser, admin_browser: Browser) -> None:
+    with app.app_context():
+        sid = recorded(uploaded=False)
+        db.session.execute(update(Delivery).values(state="failed"))
+        db.session.commit()
+        link = f'href="/console/voicemail/programmed-calls/{row_of(sid).call_sid}"'
+    assert link not in browser.get(LIST).text
+    assert link in admin_browser.get(LIST).text
