@@ -75,6 +75,7 @@ def _start(folder: Path, stack: ExitStack) -> Site:
         REDIS_URL=stack.enter_context(running_valkey()),
         WEB_HOST="127.0.0.1",
         WEB_PORT=str(port),
+        VOICEMAIL__PROGRAMMABLE__ALLOWED_NETWORKS="127.0.0.0/8",
         VOICEMAIL__WEBHOOK__HEADERS='{"Authorization" = "Bearer hidden-from-the-page"}',
     )
     with instance.app.app_context():

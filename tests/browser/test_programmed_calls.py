@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.services import trace_rows
+from app.services import numbers, trace_rows
+from app.services.numbers import Details
 from tests.browser.conftest import Site
+from tests.twiml.scripts import Scripts, running_scripts
 from voice.twiml.trace import CALL, NOTICE, REQUEST, VERB, CallState, Entry
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -27,11 +29,23 @@ DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
+@pytest.fixture
+def scripts() -> Iterator[Scripts]:
+    with running_scripts() as server:
+        yield server
+
+
 def write(site: Site, *things: CallState | Entry) -> None:
     """Write states and entries as the keeper does."""
     with site.instance.app.app_context():
         states = [asdict(one) for one in things if isinstance(one, CallState)]
         trace_rows.write(trace_rows.told(states, [asdict(one) for one in things if isinstance(one, Entry)]))
+
+
+def shoot(page: Page, name: str) -> None:
+    """A picture for people, where one is wanted."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
 @pytest.mark.parametrize("javascript", [True, False])
@@ -82,7 +96,32 @@ def test_a_running_call_shows_what_it_does(site: Site, open_browser: Callable[..
         expect(lines.nth(1).get_by_text("CallStatus")).to_be_visible()
     width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert width == 0
-    if folder := os.environ.get("SCREENSHOTS"):
-        page.screenshot(path=f"{folder}/trace-{javascript}.png", full_page=True)
-        page.goto(LIST)
-        page.screenshot(path=f"{folder}/calls-{javascript}.png", full_page=True)
+    shoot(page, f"trace-{javascript}")
+    page.goto(LIST)
+    shoot(page, f"calls-{javascript}")
+
+
+def test_a_simulated_call_shows_its_trace(site: Site, scripts: Scripts, open_browser: Callable[..., Page]) -> None:
+    scripts.answers["/voice"] = DOCUMENT.replace("langauge", "language").replace("<b>opening hours</b>", "hours")
+    scripts.answers["/menu?lang=en"] = '<Response><Record maxLength="20" action="/done"/><Dance/></Response>'
+    scripts.answers["/done"] = "<Response><Hangup/></Response>"
+    with site.instance.app.app_context():
+        details = Details(number="5551234", name="Shop", voice_url=f"{scripts.url}/voice")
+        number_id = numbers.create(details, actor="test").id
+    page = open_browser(width=900)
+    page.goto(f"/console/voicemail/numbers/{number_id}")
+    page.get_by_label("What the caller does").fill("dance")
+    page.get_by_role("button", name="Simulate a call").click()
+    expect(page.get_by_text("“dance” is neither keys")).to_be_visible()
+    shoot(page, "refused")
+    page.get_by_label("What the caller does").fill("1 #")
+    page.get_by_role("button", name="Simulate a call").click()
+    expect(page.locator("#call-head")).to_contain_text("Completed", timeout=90_000)
+    expect(page.locator("#trace")).to_contain_text("Hangup")
+    player = page.get_by_label("Recording 1 of the call")
+    expect(player).to_be_visible()
+    assert player.evaluate("async audio => { await audio.play(); return audio.duration }") > 1
+    shoot(page, "simulated")
+    page.goto(f"/console/voicemail/numbers/{number_id}")
+    expect(page.get_by_role("heading", name="Last calls")).to_be_visible()
+    shoot(page, "number")

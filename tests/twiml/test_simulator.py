@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import pytest
@@ -18,55 +15,15 @@ from app.services import caller_script, calls, mailboxes, numbers, recordings
 from app.services.calls import StepFacts
 from app.services.numbers import Details
 from tests.support import make_settings
+from tests.twiml.scripts import Scripts, running_scripts
 from voice.jobs import simulate_call
 from voice.twiml import simulation
-
-Answer = Callable[[dict[str, str]], str]
-
-
-class Scripts(ThreadingHTTPServer):
-    """Whoever programs calls. asked: path and parameters of each request."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers: dict[str, Answer | str] = {}
-        self.asked: list[tuple[str, dict[str, str]]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Scripts
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-        parameters = dict(parse_qsl(body, keep_blank_values=True))
-        self.server.asked.append((self.path, parameters))
-        answer = self.server.answers.get(self.path, "")
-        text = answer(parameters) if callable(answer) else answer
-        self.send_response(200 if text else 404)
-        self.send_header("Content-Type", "text/xml")
-        self.send_header("Content-Length", str(len(text.encode())))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: the test says what was asked."""
 
 
 @pytest.fixture
 def scripts() -> Iterator[Scripts]:
-    server = Scripts()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running_scripts() as server:
+        yield server
 
 
 @pytest.fixture
