@@ -101,10 +101,11 @@ def by_sip_call_ids(wanted: Sequence[str]) -> dict[str, str]:
     return {stored[call_id]: sid for call_id, sid in found if stored.get(call_id)}
 
 
-def counts() -> dict[tuple[str, bool], int]:
-    """How many calls are kept, by status and whether something went wrong in them."""
+def counts_of_day() -> dict[tuple[str, bool], int]:
+    """How many calls began within a day, by status and whether something went wrong in them."""
     wrong = Call.error_code.is_not(None)
-    rows = db.session.execute(select(Call.status, wrong, func.count()).group_by(Call.status, wrong))
+    query = select(Call.status, wrong, func.count()).where(Call.started_at >= database_days_ago(1))
+    rows = db.session.execute(query.group_by(Call.status, wrong))
     return {(status, bool(is_wrong)): number for status, is_wrong, number in rows}
 
 

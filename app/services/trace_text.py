@@ -22,12 +22,14 @@ _USERINFO = re.compile(r"(?<=://)[^\s/?#<>\"']{1,1000}@")
 _PARAMETER = re.compile(r"(?<=[?&;])([A-Za-z0-9_.%\[\]-]{1,100})=([^&;#\s\"'<>]{1,4000})")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _SECRET = re.compile(r"passw|passphrase|passcode|secret|token|credential|signature|api.?key|access.?key|authoriz", re.I)
-_SECRET_WORDS = frozenset(("pwd", "pass", "pin", "auth", "key", "sig", "cvv", "cvc"))
+_SECRET_WORDS = frozenset(("pwd", "pin", "auth", "cvv", "cvc"))
+# Alone they name a secret, within a name they do not: finishOnKey.
+_SECRET_NAMES = frozenset(("key", "pass", "sig"))
 
 
 def is_secret(name: str) -> bool:
-    """Whether a field or parameter of this name holds a secret: AuthToken, api_key, userPin, but not Opinion."""
-    if _SECRET.search(name):
+    """Whether a field or parameter of this name holds a secret: AuthToken, api_key, userPin, but not finishOnKey."""
+    if _SECRET.search(name) or name.lower() in _SECRET_NAMES:
         return True
     return any(word.lower() in _SECRET_WORDS for word in _WORDS.findall(name))
 

@@ -18,6 +18,7 @@ from app.extensions import db
 from app.models import Delivery, Mailbox, Message
 from app.models.base import utc_now
 from app.models.delivery import PENDING, RUNNING
+from app.services import calls
 from app.web import worker_metrics
 
 blueprint = Blueprint("metrics", __name__)
@@ -103,12 +104,22 @@ def _database_gauges() -> Iterator[Metric]:
     yield messages
 
     yield from _delivery_gauges()
+    yield _programmed_calls()
 
     open_states = Delivery.state.in_((PENDING, RUNNING))
     oldest = db.session.scalar(select(func.min(Delivery.created_at)).where(open_states))
     age = max(0.0, (utc_now() - oldest).total_seconds()) if oldest is not None else 0.0
     yield GaugeMetricFamily("voicemail_oldest_delivery_seconds", "Age of the oldest delivery that is not done", age)
     db.session.rollback()
+
+
+def _programmed_calls() -> Metric:
+    """Of a day, not of all days: a scrape must not read the whole table."""
+    about = "Programmed calls that began within a day, by status and whether something went wrong"
+    family = GaugeMetricFamily("voicemail_programmed_calls_of_day", about, labels=["status", "problem"])
+    for (status, wrong), number in calls.counts_of_day().items():
+        family.add_metric([status, "yes" if wrong else "no"], number)
+    return family
 
 
 def _delivery_gauges() -> Iterator[Metric]:

@@ -26,12 +26,12 @@ _CALLER = re.compile(r"[+0-9A-Za-z*#._-]{0,40}", re.ASCII)
 
 
 class SimulatorForm(Form):
-    """Who calls, what he has dialled, and what he does."""
+    """Who calls, what was dialled, and what the caller does."""
 
     caller = StringField("Caller's number", default="+15551234567")
     dialled = StringField("Dialled number", default="5551234")
     acts = TextAreaField("What the caller does")
-    speaks = BooleanField("Says something when he is recorded", default=True)
+    speaks = BooleanField("The caller speaks when recorded", default=True)
 
 
 @blueprint.get("")

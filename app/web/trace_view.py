@@ -25,12 +25,11 @@ MOST_LINES, LONGEST_LINE = 200, 1000
 
 @dataclass(frozen=True)
 class Source:
-    """A line of a document, numbered from 1. column: where something is wrong in it, from 1; 0: nowhere."""
+    """A line of a document, numbered from 1. wrong: its part from where something is wrong in it on."""
 
     number: int
     text: str
-    wrong: bool = False
-    column: int = 0
+    wrong: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def _line(step: StepFacts, started_at: datetime, over: bool) -> TraceLine:
         step=step,
         offset=(step.at - started_at).total_seconds(),
         badge=BADGES.get(step.kind, "") or visible(step.kind.capitalize()),
-        title=str(detail.get("what") or step.what),
+        title=STATUS_WORDS.get(step.what, step.what) if step.kind == CALL else str(detail.get("what") or step.what),
         wrong=failed,
         running=step.kind == VERB and not step.outcome and not over,
         parameters=_pairs(detail.get("parameters")) if step.kind == REQUEST else (),
@@ -108,9 +107,21 @@ def _placed(line: TraceLine, document: TraceLine) -> tuple[TraceLine, TraceLine]
     place = f"line {number}, column {column}" if column > 0 else f"line {number}"
     if line.step.kind != NOTICE:
         return replace(line, place=place), document
-    marked = tuple(replace(one, wrong=True, column=column) if one.number == number else one for one in document.source)
-    excerpt = next((one for one in marked if one.number == number), None)
-    return replace(line, place=place, excerpt=excerpt), replace(document, source=marked)
+    source = list(document.source)
+    if number > len(source):
+        return replace(line, place=place), document
+    found = source[number - 1]
+    whole = found.text + found.wrong
+    excerpt = _marked(number, whole, column)
+    # The document is marked from the first thing that is wrong in the line.
+    source[number - 1] = _marked(number, whole, min(column, len(found.text) + 1) if found.wrong else column)
+    return replace(line, place=place, excerpt=excerpt), replace(document, source=tuple(source))
+
+
+def _marked(number: int, text: str, column: int) -> Source:
+    """A line that is wrong from a column on, or where that is none, all of it."""
+    start = column - 1 if 0 < column <= len(text) else len(text) - len(text.lstrip())
+    return Source(number, text[:start], text[start:])
 
 
 def _source(body: Any) -> tuple[Source, ...]:

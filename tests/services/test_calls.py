@@ -19,7 +19,7 @@ from app.models.base import utc_now
 from app.services import calls, trace_rows, trace_text
 from voice.twiml.trace import REQUEST, VERB, CallState, Entry
 
-NOW = datetime(2026, 11, 26, 10, 0, tzinfo=UTC)
+NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
 
 
 def sid_of(number: int) -> str:
@@ -147,12 +147,18 @@ class TestText:
     def test_secrets_of_urls_are_not_shown(self, text: str, shown: str) -> None:
         assert trace_text.line(text, 500) == shown
 
-    @pytest.mark.parametrize("name", ["Password", "userPin", "PIN", "auth", "X-Api-Key", "Authorization", "secret_1"])
+    @pytest.mark.parametrize(
+        "name", ["Password", "userPin", "PIN", "auth", "X-Api-Key", "Key", "Authorization", "secret_1"]
+    )
     def test_nor_fields_that_are_named_like_one(self, name: str) -> None:
-        detail = {"parameters": [[name, "4711"], ["Digits", "4711"]], name: "4711", "attributes": {name: "4711"}}
+        detail = {
+            "parameters": [[name, "4711"], ["Digits", "4711"], ["finishOnKey", "#"]],
+            name: "4711",
+            "attributes": {name: "4711"},
+        }
         shown = trace_text.detail(detail)
         assert json.loads(shown) == {
-            "parameters": [[name, "***"], ["Digits", "4711"]],
+            "parameters": [[name, "***"], ["Digits", "4711"], ["finishOnKey", "#"]],
             name: "***",
             "attributes": {name: "***"},
         }
@@ -207,7 +213,9 @@ class TestReading:
     def test_only_what_went_wrong(self, any_app: Flask) -> None:
         write(STATE, replace(STATE, sid=sid_of(2), status="failed"), replace(STATE, sid=sid_of(3), error_code=11200))
         assert {row.sid for row in calls.listing(failed=True, limit=9)[0]} == {sid_of(2), sid_of(3)}
-        assert calls.counts() == {("ringing", False): 1, ("failed", False): 1, ("ringing", True): 1}
+        assert calls.counts_of_day() == {}
+        write(replace(STATE, started_at=utc_now().isoformat()))
+        assert calls.counts_of_day() == {("ringing", False): 1}
 
     def test_by_the_call_id_of_the_wire(self, app: Flask) -> None:
         with app.app_context():

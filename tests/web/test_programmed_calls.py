@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -14,6 +15,7 @@ from flask import Flask
 from app.extensions import db
 from app.models import Number
 from app.services import trace_rows
+from app.services.calls import StepFacts
 from app.web import trace_view
 from app.web.trace_view import offset_words, seconds_words, visible
 from tests.web.browser import HTMX, Browser
@@ -22,7 +24,7 @@ from voice.twiml.trace import CALL, NOTICE, REQUEST, VERB, CallState, Entry
 LIST = "/console/voicemail/programmed-calls"
 SID = "CA" + "a" * 32
 PAGE = f"{LIST}/{SID}"
-START = datetime(2026, 11, 26, 10, 0, tzinfo=UTC)
+START = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
 MARKUP = '<script>alert("x")</script>'
 DOCUMENT = '<Response>\n  <Say language="xx">Hello</Say>\n  <Dance/>\n</Response>'
 STATE = CallState(SID, "", "+15551234", "1000", "in-progress", START.isoformat(), sip_call_id="a@b")
@@ -49,7 +51,7 @@ TRACE = (
             "body": DOCUMENT,
         },
     ),
-    entry(2, NOTICE, "Dance is no verb.", detail={"code": 12200, "line": 3, "column": 4}),
+    entry(2, NOTICE, "Dance is no verb.", detail={"code": 12200, "line": 3, "column": 3}),
     entry(
         3, VERB, "Say", outcome="played", seconds=1.5, detail={"line": 2, "text": "Hello", "attributes": {"loop": 1}}
     ),
@@ -131,7 +133,7 @@ class TestTrace:
             "32 ms",
             "3 parameters, signed",
             "Dance is no verb.",
-            "line 3, column 4",
+            "line 3, column 3",
             "error 12200",
             "until 0:04.5, 1.5 s",
             "0:03.0",
@@ -142,7 +144,7 @@ class TestTrace:
         assert "abc" not in text
         assert "geheim" not in text
         # Where the document was wrong: beside what is wrong, and in the document itself.
-        assert len(re.findall(r'<i>3</i> <span class="wrong">  &lt;Dance/&gt;</span>', text)) == 2
+        assert len(re.findall(r'<i>3</i>   <span class="wrong">&lt;Dance/&gt;</span>', text)) == 2
 
     def test_a_running_call_renews_itself(self, admin_browser: Browser, write: Write) -> None:
         write(STATE, *TRACE)
@@ -199,6 +201,14 @@ class TestTrace:
         assert admin_browser.get(f"{LIST}/CA{'f' * 32}").status_code == 404
 
 
+def test_metrics_count_the_calls_of_a_day(admin_browser: Browser, write: Write) -> None:
+    now = datetime.now(UTC).isoformat()
+    write(STATE, replace(STATE, sid="CA" + "b" * 32, started_at=now, status="failed", error_code=11200))
+    text = admin_browser.get("/metrics").text
+    assert 'voicemail_programmed_calls_of_day{problem="yes",status="failed"} 1.0' in text
+    assert 'status="in-progress"' not in text
+
+
 class TestWords:
     def test_times(self) -> None:
         assert [offset_words(x) for x in (-1, 0, 9.96, 61.25, 3600)] == [
@@ -212,6 +222,19 @@ class TestWords:
 
     def test_what_can_be_shown(self) -> None:
         assert visible("a\tb\n\u202e\x07é😀") == "a\tb\n\ufffd\ufffdé😀"
+
+    def test_a_line_with_two_faults_is_marked_from_the_first(self) -> None:
+        body = {"body": "<Response><A/><B/></Response>"}
+        notices = [entry(n, NOTICE, "x", detail={"line": 1, "column": column}) for n, column in ((1, 15), (2, 11))]
+        told = trace_rows.told([], [asdict(one) for one in (entry(0, REQUEST, "x", detail=body), *notices)])
+        steps = [
+            StepFacts(row["position"], row["kind"], "x", "", START, None, json.loads(row["detail"]))
+            for row in told.steps.values()
+        ]
+        document, first, second = trace_view.lines(steps, START, over=True)
+        assert [one.wrong for one in document.source] == ["<A/><B/></Response>"]
+        assert first.excerpt == trace_view.Source(1, "<Response><A/>", "<B/></Response>")
+        assert second.excerpt == document.source[0]
 
     def test_a_document_of_many_lines(self) -> None:
         step = trace_rows.told([], [asdict(entry(0, REQUEST, "x", detail={"body": "\n" * 3000}))])
