@@ -20,6 +20,8 @@ STATUS_WORDS = {
     "no-answer": "Not answered",
     "canceled": "Given up by the caller",
 }
+# How the interpreter calls the end of a call that its documents brought about.
+OUTCOME_WORDS = {"document": "its documents came to their end"}
 MOST_LINES, LONGEST_LINE = 200, 1000
 
 
@@ -44,6 +46,7 @@ class TraceLine:
     offset: float
     badge: str
     title: str
+    outcome: str
     wrong: bool
     running: bool
     parameters: tuple[tuple[str, str], ...] = ()
@@ -91,6 +94,7 @@ def _line(step: StepFacts, started_at: datetime, over: bool) -> TraceLine:
         offset=(step.at - started_at).total_seconds(),
         badge=BADGES.get(step.kind, "") or visible(step.kind.capitalize()),
         title=STATUS_WORDS.get(step.what, step.what) if step.kind == CALL else str(detail.get("what") or step.what),
+        outcome=OUTCOME_WORDS.get(step.outcome, step.outcome) if step.kind == CALL else step.outcome,
         wrong=failed,
         running=step.kind == VERB and not step.outcome and not over,
         parameters=_pairs(detail.get("parameters")) if step.kind == REQUEST else (),
