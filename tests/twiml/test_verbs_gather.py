@@ -141,9 +141,9 @@ class TestGather:
         programme.site.serve("/a.wav", kind=WAV, body=wav(bytes(3200)))
         programme.call(
             '<Gather action="/next"><Play>/a.wav</Play><Pause length="2"/><Say loop="2">Now</Say></Gather>',
-            on_play={4: keys("1#")},
+            on_play={5: keys("1#")},
         )
-        assert programme.heard[1:] == ["<silence 2>", "Now", "Now", "Thanks", END]
+        assert programme.heard[1:] == ["<silence 1>", "<silence 1>", "Now", "Now", "Thanks", END]
 
     def test_a_nested_verb_without_end_is_ended_by_a_key(self, programme: Programme) -> None:
         """loop 0: until a key."""

@@ -99,7 +99,7 @@ class Runner:
         """What an answer means (https://www.twilio.com/docs/voice/twiml#twilio-understands-mime-types)."""
         kind, body, strict = reply.content_type, reply.answer.body, self._settings.programmable.strict
         if kind.startswith("audio/"):
-            return parse(_one_verb("Play", reply.url), reply.url, strict=strict)
+            return parse(_one_verb("Play", reply.asked), reply.url, strict=strict)
         if reply.answer.cut:
             raise DocumentError(codes.TOO_LARGE, f"The document is larger than {DOCUMENT_BYTES:,} bytes.")
         charset = reply.charset

@@ -73,10 +73,11 @@ class Wish:
 @dataclass(frozen=True)
 class Reply:
     """An answer, and the URL that it came from in the end: with the user and password that led to it, without the
-    parameters of the wish."""
+    parameters of the wish. asked: the same with them."""
 
     answer: net.Answer
     url: str
+    asked: str
     exchanges: tuple[Exchange, ...]
 
     @property
@@ -213,7 +214,8 @@ class _Journey:
     def _judge(self, answer: net.Answer, target: Target, wish: Wish) -> Reply:
         if answer.status in wish.good or 200 <= answer.status < 300:
             # Without our parameters: a document that names itself must not get them twice.
-            return Reply(answer, target.base[: len(target.base) - self._added], tuple(self._exchanges))
+            own = target.base[: len(target.base) - self._added]
+            return Reply(answer, own, target.base, tuple(self._exchanges))
         phrase = PHRASES.get(answer.status, "")
         raise self._failed(codes.HTTP_STATUS, f"{target.place} answered {answer.status} {phrase}".rstrip() + ".")
 
