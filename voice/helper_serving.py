@@ -58,6 +58,11 @@ class Worker:
                 log.warning("the voice worker left before its answer")
 
 
+def stand_back(niceness: int) -> None:
+    """Let the thread that runs this go behind others of this machine."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+
+
 def one_line(error: Exception) -> str:
     """An error for the log and for whoever asked."""
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:300]

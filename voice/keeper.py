@@ -9,13 +9,9 @@ Requests and answers are JSON lines on a socket pair:
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import os
-import signal
 import socket
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +21,7 @@ from typing import Any
 from app.config import Settings, load_settings
 from voice.board import Board
 from voice.errors import SpoolError
-from voice.logs import set_up_logging
+from voice.helper_serving import Worker, begin, one_line, stand_back
 from voice.mailbox import snapshot_path, to_plain, write_snapshot
 from voice.owner import plain
 from voice.owner_store import OwnerStore
@@ -51,10 +47,9 @@ class Keeper:
     """Serves one voice worker until its end of the socket closes."""
 
     def __init__(self, settings: Settings, channel: socket.socket) -> None:
-        self._settings, self._channel = settings, channel
+        self._settings, self._worker = settings, Worker(channel)
         self._store = Store(settings)
         self._owners = OwnerStore(settings, self._store)
-        self._write_lock = threading.Lock()
         self._stopping = threading.Event()
         self._owed: set[str] = set()
         self._board = Board(self._store.publish)
@@ -75,22 +70,17 @@ class Keeper:
         try:
             with (
                 ThreadPoolExecutor(WORKERS, thread_name_prefix="keeper") as pool,
-                ThreadPoolExecutor(PIN_WORKERS, thread_name_prefix="pins", initializer=_stand_back) as pins,
+                ThreadPoolExecutor(
+                    PIN_WORKERS, thread_name_prefix="pins", initializer=stand_back, initargs=(PIN_NICENESS,)
+                ) as pins,
                 ThreadPoolExecutor(SOUND_WORKERS, thread_name_prefix="sounds") as sounds,
-                self._channel.makefile("rb") as lines,
             ):
-                for line in lines:
-                    request = json.loads(line)
+                for request in self._worker.requests():
                     # In order, and before anything that takes its time.
                     if not self._board.take(request) and not self._traces.take(request):
                         name = request.get("name")
                         chosen = pins if name in PIN_REQUESTS else sounds if name in SOUND_REQUESTS else pool
                         chosen.submit(self._serve, request)
-        except ConnectionResetError:
-            pass
-        except ValueError:
-            # The worker was killed in the middle of a line, or begins from anew with another keeper.
-            log.error("the voice worker broke off in the middle of a request")
         finally:
             self._stopping.set()
             self._board.stop()
@@ -106,23 +96,15 @@ class Keeper:
         try:
             answer = {"id": request["id"], "value": self._answer(request)}
         except Exception as error:  # noqa: BLE001 - where requests are run; the caller gets the reason
-            log.error("ask=%s failed: %s", request.get("ask"), _one_line(error))
-            answer = {"id": request.get("id"), "error": _one_line(error)}
+            log.error("ask=%s failed: %s", request.get("ask"), one_line(error))
+            answer = {"id": request.get("id"), "error": one_line(error)}
         if request.get("id") is not None:
-            self._say(answer)
-
-    def _say(self, answer: dict[str, Any]) -> None:
-        with self._write_lock:
-            try:
-                self._channel.sendall(json.dumps(answer).encode() + b"\n")
-            except OSError:
-                # The worker is gone; the take is in the spool, the message perhaps already made.
-                log.warning("the voice worker left before its answer")
+            self._worker.say(answer)
 
     def _listen(self) -> None:
         """Pass on whose counts changed (None: perhaps anybody's)."""
         for mailbox_id in self._store.announcements(self._stopping.is_set):
-            self._say({"id": None, "announced": mailbox_id})
+            self._worker.say({"id": None, "announced": mailbox_id})
 
     def _watch_prompts(self) -> None:
         """Tell the worker of custom prompts, at the start and as they change."""
@@ -131,10 +113,10 @@ class Keeper:
             try:
                 rows = self._store.custom_prompts()
             except Exception as error:  # noqa: BLE001 - where chores are run
-                log.warning("custom prompts cannot be looked up: %s", _one_line(error))
+                log.warning("custom prompts cannot be looked up: %s", one_line(error))
             else:
                 if rows != told:
-                    self._say({"id": None, "prompts": rows})
+                    self._worker.say({"id": None, "prompts": rows})
                     told = rows
             self._stopping.wait(PROMPT_SECONDS)
 
@@ -215,7 +197,7 @@ class Keeper:
                 try:
                     chore()
                 except Exception as error:  # noqa: BLE001 - where chores are run
-                    log.error("chore=%s failed, it is tried again: %s", name, _one_line(error))
+                    log.error("chore=%s failed, it is tried again: %s", name, one_line(error))
                     # A reconciler that met a database that was away must not wait for a whole minute.
                     elapsed[name] = max(0.0, period - 5.0)
 
@@ -230,25 +212,11 @@ class Keeper:
             write_snapshot(snapshot_path(self._settings.instance), facts)
 
 
-def _stand_back() -> None:
-    """Let the thread that runs this go behind all others of this machine."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PIN_NICENESS)
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:300]
-
-
 def main() -> None:
     """Run as `python -m voice.keeper FD` by the voice worker."""
-    # The worker decides when we end, by closing the socket: its last takes are committed first.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Pacing media comes first: the worker's priority, real-time or not, is not inherited.
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    settings = load_settings()
-    set_up_logging("keeper")
-    Keeper(settings, socket.socket(fileno=int(sys.argv[1]))).run()
+    # Its last takes are committed before it ends.
+    channel = begin("keeper")
+    Keeper(load_settings(), channel).run()
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voice.helper_serving import stand_back
 from voice.media import g711
 from voice.media.g711 import Law
 from voice.prompts import payload_path
@@ -28,7 +28,9 @@ class Decoder:
 
     def __init__(self, longest_seconds: float) -> None:
         self._longest = longest_seconds
-        self._pool = ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="decode", initializer=_stand_back)
+        self._pool = ThreadPoolExecutor(
+            AT_A_TIME, thread_name_prefix="decode", initializer=stand_back, initargs=(NICENESS,)
+        )
 
     def close(self) -> None:
         """End the threads."""
@@ -82,8 +84,3 @@ def _write(path: Path, content: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
         part.write(content)
     os.replace(part.name, path)
-
-
-def _stand_back() -> None:
-    """Let the thread that runs this go behind all others of this machine."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
