@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ import pytest
 import redis
 
 from app.extensions import db
-from app.models import Delivery
-from app.services import mailboxes
+from app.models import Call, Delivery
+from app.services import calls, mailboxes
 from tests.calls.spooled import finished
 from tests.peers.instance import Instance
 from tests.support import until
@@ -25,6 +26,8 @@ from voice import helper_process, keeper_client
 from voice.errors import KeeperAway
 from voice.keeper_client import KeeperClient
 from voice.mailbox import find_in_snapshot, snapshot_path
+from voice.twiml.ledger import KeeperLedger
+from voice.twiml.trace import VERB, CallState, Entry
 
 pytestmark = pytest.mark.slow
 
@@ -295,3 +298,32 @@ def test_a_heartbeat_to_a_keeper_that_just_died_raises_nothing(tmp_path: Path) -
     keeper.heartbeat("key", {})
     keeper.stop()
     ours.close()
+
+
+def test_traces_are_written_also_when_the_database_was_away(
+    instance: Instance, start_keeper: Callable[[], KeeperClient]
+) -> None:
+    keeper = start_keeper()
+    sid = "CA" + "0" * 32
+    teller = KeeperLedger(keeper.tell)
+    state = CallState(sid, "", "+15551234", "1000", "ringing", "2026-01-05T10:00:00+00:00")
+    entry = Entry(sid, 0, VERB, "Play", "2026-01-05T10:00:01+00:00")
+
+    def written() -> tuple[str, list[str]]:
+        with instance.app.app_context():
+            call = db.session.get(Call, sid)
+            return (call.status if call else ""), [step.outcome for step in calls.steps(sid)]
+
+    teller.call(state)
+    teller.entry(entry)
+    until(lambda: written() == ("ringing", [""]))
+    take_away(instance)
+    teller.entry(replace(entry, outcome="played"))
+    teller.entry(replace(entry, position=1))
+    teller.call(replace(state, status="completed"))
+    bring_back(instance)
+    until(lambda: written() == ("completed", ["played", ""]), timeout=30)
+    # What is told last is written before a keeper ends.
+    teller.entry(replace(entry, position=2))
+    keeper.stop()
+    assert written()[1] == ["played", "", ""]

@@ -14,7 +14,7 @@ from flask import Flask
 
 from app import create_app
 from app.config import Settings
-from app.services import mailboxes, tokens, workers
+from app.services import mailboxes, tokens, trace_rows, workers
 from app.web.calls import STATE_WORDS
 from tests.web.browser import HTMX, Browser
 
@@ -111,6 +111,17 @@ class TestPage:
 
     def test_the_navigation_leads_to_it(self, browser: Browser) -> None:
         assert f'href="{PAGE}"' in browser.get("/console/voicemail").text
+
+    def test_a_programmed_call_leads_to_its_trace(
+        self, app: Flask, browser: Browser, admin_browser: Browser, publish: Callable[..., None]
+    ) -> None:
+        sid, call_id = "CA" + "a" * 32, "abc\udcff@pbx"
+        with app.app_context():
+            state = {"sid": sid, "sip_call_id": call_id, "status": "in-progress", "started_at": CALL["since"]}
+            trace_rows.write(trace_rows.told([state], []))
+        publish(call(state="programmed", call_id=call_id), call(id=2, call_id="other"), call(id=3, call_id=None))
+        assert admin_browser.get(PAGE).text.count(f'href="/console/voicemail/programmed-calls/{sid}"') == 1
+        assert "programmed-calls" not in browser.get(PAGE).text
 
     def test_what_a_caller_sends_is_text(self, browser: Browser, publish: Callable[..., None]) -> None:
         publish(
