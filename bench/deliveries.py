@@ -12,7 +12,7 @@ from app.extensions import db
 from app.models import Message
 from app.services import messages
 from app.storage import cache
-from bench import rq_alone
+from bench import cpu, rq_alone
 from bench.delivery_site import JOBS, TRIED, Lamps, Site, first_arrivals
 from bench.load import percentile
 from bench.table import show
@@ -39,6 +39,14 @@ class Soon:
     webhook: list[float]
     lamp: list[float]
     all: list[float]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Messages a second, and the CPU milliseconds that each took, by the part that took them."""
+
+    messages: float
+    cpu: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -105,12 +113,18 @@ def how_soon(site: Site) -> Soon:
     return Soon(mail, webhook, lit, sorted(max(row) for row in rows))
 
 
-def how_many(site: Site, count: int = MANY) -> float:
+def how_many(site: Site, count: int = MANY) -> Rate:
     """Messages a second through all deliveries, with IN_FLIGHT of them on their way at any time."""
     for number in range(IN_FLIGHT):
         site.save(number)
     site.wait_done()
     site.keep_statistics()
+    before = cpu.seconds(site)
+    rate = _through(site, count)
+    return Rate(rate, {part: (now - before[part]) * 1000 / count for part, now in cpu.seconds(site).items()})
+
+
+def _through(site: Site, count: int) -> float:
     mails, calls = len(site.mail.arrivals), len(site.hook.arrivals)
 
     def arrived() -> int:
@@ -190,25 +204,32 @@ def _times(soon: Soon) -> list[Line]:
     return [Line("commit to mail, webhook and NOTIFY, p95", percentile(soon.all, 95), 1000, unit="ms")]
 
 
-def _rates(rate: float, sqlite_rate: float, alone: dict[str, float]) -> list[Line]:
+def _rates(rate: Rate, sqlite_rate: Rate, alone: dict[str, float]) -> list[Line]:
     kinds = {"fork": "RQ's Worker, a fork for each job", "simple": "RQ's SimpleWorker"}
+    deliveries = rate.messages * DELIVERIES
     show(
         f"Sustained, all on two cores, receivers too; RQ alone does empty jobs with {rq_alone.PROCESSES} workers",
         ["", "messages/s", "deliveries/s", "of RQ alone"],
         [
-            [f"through all deliveries ({DATABASE})", f"{rate:.1f}", f"{rate * DELIVERIES:.0f}", ""],
-            ["the same (sqlite)", f"{sqlite_rate:.1f}", f"{sqlite_rate * DELIVERIES:.0f}", ""],
-            *(
-                [name, "", f"{alone[kind]:.0f}", f"{rate * DELIVERIES / alone[kind]:.2f}"]
-                for kind, name in kinds.items()
-            ),
+            [f"through all deliveries ({DATABASE})", f"{rate.messages:.1f}", f"{deliveries:.0f}", ""],
+            ["the same (sqlite)", f"{sqlite_rate.messages:.1f}", f"{sqlite_rate.messages * DELIVERIES:.0f}", ""],
+            *([name, "", f"{alone[kind]:.0f}", f"{deliveries / alone[kind]:.2f}"] for kind, name in kinds.items()),
         ],
     )
+    show(
+        "CPU of a message, milliseconds",
+        ["", *rate.cpu, "together"],
+        [_costs(DATABASE, rate), _costs("sqlite", sqlite_rate)],
+    )
     return [
-        Line("messages a second through all deliveries", rate, 20, more=True),
-        Line("deliveries a second, of RQ's empty jobs with a fork each", rate * DELIVERIES / alone["fork"], None),
-        Line("deliveries a second, of RQ's empty jobs without", rate * DELIVERIES / alone["simple"], None),
+        Line("messages a second through all deliveries", rate.messages, 20, more=True),
+        Line("deliveries a second, of RQ's empty jobs with a fork each", deliveries / alone["fork"], None),
+        Line("deliveries a second, of RQ's empty jobs without", deliveries / alone["simple"], None),
     ]
+
+
+def _costs(name: str, rate: Rate) -> list[str]:
+    return [name, *(f"{cost:.1f}" for cost in (*rate.cpu.values(), sum(rate.cpu.values())))]
 
 
 def _backlog(drain: Drain) -> list[Line]:

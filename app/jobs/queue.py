@@ -19,6 +19,7 @@ from typing import Any
 import redis
 from flask import current_app
 from redis.backoff import NoBackoff
+from redis.client import Pipeline
 from redis.retry import Retry
 from rq import Queue
 from rq.exceptions import NoSuchJobError
@@ -35,7 +36,10 @@ DELIVER = "app.jobs.run.deliver"
 DELIVERY_TIMEOUT_SECONDS = 600
 VOICE_TIMEOUT_SECONDS = 180
 VOICE_RESULT_SECONDS = 600
-FAILURE_SECONDS = 86400
+# A job that waits for longer is forgotten; the relay puts its delivery into the queue again.
+WAITING_SECONDS = 86400
+# Deliveries that are enqueued in one word to Redis.
+TOGETHER = 50
 # Someone waits for the enqueuer (a caller for the tone), and the relay comes by anyway.
 ANSWER_SECONDS = 0.5
 PAUSE_SECONDS = 2.0
@@ -136,36 +140,47 @@ class Crew:
 
 def enqueue_deliveries(deliveries: Iterable[Due]) -> int:
     """Put deliveries into their queues, each once however often it is asked; how many, until Redis was away."""
-    done = 0
-    for due in deliveries:
-        if not _enqueue_delivery(due):
+    done, waiting = 0, list(deliveries)
+    for start in range(0, len(waiting), TOGETHER):
+        part = waiting[start : start + TOGETHER]
+        if not _enqueue_together(part):
             break
-        done += 1
+        done += len(part)
     return done
 
 
-def _enqueue_delivery(due: Due) -> bool:
+def _enqueue_together(deliveries: Iterable[Due]) -> bool:
+    """Put all of these into their queues in one word to Redis, or none."""
     if _outage.pausing():
         return False
-    # The id of the attempt: a retry is another job, a second call for the same attempt is not.
-    job_id = f"delivery-{due.id}-{due.fencing}"
     try:
-        queue = _queue(due.queue)
-        queue.remove(job_id)
-        queue.enqueue_call(
-            DELIVER,
-            args=(due.id,),
-            job_id=job_id,
-            timeout=DELIVERY_TIMEOUT_SECONDS,
-            result_ttl=0,
-            failure_ttl=FAILURE_SECONDS,
-            description=f"{due.kind} of {due.about}",
-        )
+        with connection().pipeline() as words:
+            words.multi()
+            for due in deliveries:
+                _enqueue(due, words)
+            words.execute()
     except redis.RedisError as error:
         _outage.began(error)
         return False
     _outage.ended()
     return True
+
+
+def _enqueue(due: Due, words: Pipeline) -> None:
+    # The id of the attempt: a retry is another job, a second call for the same attempt is not.
+    job_id = f"delivery-{due.id}-{due.fencing}"
+    queue = _queue(due.queue)
+    queue.remove(job_id, pipeline=words)
+    queue.enqueue_call(
+        DELIVER,
+        args=(due.id,),
+        job_id=job_id,
+        timeout=DELIVERY_TIMEOUT_SECONDS,
+        ttl=WAITING_SECONDS,
+        result_ttl=0,
+        description=f"{due.kind} of {due.about}",
+        pipeline=words,
+    )
 
 
 def publish(channel: str, text: str) -> bool:
@@ -231,7 +246,14 @@ def voice_job(job_id: str) -> dict[str, Any]:
 
 
 def _queue(name: str) -> Queue:
-    return Queue(name, connection=connection(), serializer=JSONSerializer)
+    settings: Settings = current_app.extensions["settings"]
+    return _queue_of(settings.redis_url, name)
+
+
+@functools.cache
+def _queue_of(url: str, name: str) -> Queue:
+    # Kept: each new one would ask Redis for its version.
+    return Queue(name, connection=_connected(url), serializer=JSONSerializer)
 
 
 def connection() -> redis.Redis:

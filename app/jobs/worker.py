@@ -13,20 +13,16 @@ import signal
 import sys
 import time
 from multiprocessing.context import ForkContext, ForkProcess
-from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
-from redis.client import Pipeline
 from redis.retry import Retry
-from rq import Queue, SimpleWorker, Worker
-from rq.exceptions import InvalidJobOperation
-from rq.job import Job
+from rq import Queue
 from rq.serializers import JSONSerializer
-from rq.worker import BaseWorker
 
 from app.config import Settings
 from app.jobs import queue
+from app.jobs.rq_workers import DeliveryWorker, QueueWorker, WithoutOutages, outage
 
 log = logging.getLogger(__name__)
 
@@ -72,85 +68,6 @@ class JobWorkers:
                     os.kill(process.pid, signum)
             for process in living:
                 process.join(max(0.0, began + until - time.monotonic()))
-
-
-class RedisOutage:
-    """Says once that Redis is away and once that it is back, wherever in this process that is noticed."""
-
-    def __init__(self) -> None:
-        self._away = False
-
-    def began(self, error: Exception) -> None:
-        if not self._away:
-            log.error("Redis is away, jobs wait until it is back: %s", error)
-        self._away = True
-
-    def ended(self) -> None:
-        if self._away:
-            log.info("Redis is back")
-        self._away = False
-
-
-outage = RedisOutage()
-
-
-class _Patient(BaseWorker):
-    """What RQ's workers do here: they say once that Redis is away, and have no command channel."""
-
-    max_connection_wait_time = 2.0
-
-    ended = False
-
-    def request_stop(self, signum: Any, frame: Any) -> None:
-        """SIGTERM or SIGINT: finish the job at hand, then end."""
-        self.ended = True
-        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
-
-    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """The first word with Redis in each turn of RQ's loop, so it shows whether Redis is there."""
-        try:
-            super().heartbeat(timeout, pipeline)
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            outage.began(error)
-            raise
-        outage.ended()
-
-    def handle_job_success(self, job: Job, *args: Any, **kwargs: Any) -> None:
-        """What RQ notes of a job that ended; nothing where Redis knows it no longer.
-
-        The relay may put a delivery into its queue once more while it is done. The second job has nothing to do, ends
-        first, and takes what is known of both with it.
-        """
-        try:
-            super().handle_job_success(job, *args, **kwargs)
-        except (InvalidJobOperation, ValueError):
-            log.debug("job=%s was done twice", job.id)
-
-    def subscribe(self) -> None:
-        """Nothing: the thread of the command channel would be alive across each fork."""
-
-    def unsubscribe(self) -> None:
-        """Nothing, as subscribe()."""
-
-
-class QueueWorker(_Patient, Worker):
-    """Each job gets its own process."""
-
-
-class DeliveryWorker(_Patient, SimpleWorker):
-    """Does deliveries in its own process: a fork for each costs more than the delivery.
-
-    One that takes this process with it comes back when its lease lapses, and the process at once.
-    """
-
-
-class WithoutOutages(logging.Filter):
-    """Drops what RQ says at every try while Redis is away; RedisOutage says it once."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """False for a record that only tells of Redis being away."""
-        error = record.exc_info[1] if record.exc_info else None
-        return not (isinstance(error, redis.RedisError) or "onnect" in str(record.msg))
 
 
 def _work(settings: Settings, crew: queue.Crew, parent: int) -> None:

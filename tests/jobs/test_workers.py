@@ -10,7 +10,7 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from app.jobs.worker import DeliveryWorker, QueueWorker
+from app.jobs.rq_workers import DeliveryWorker, QueueWorker
 
 
 @pytest.mark.parametrize(("kind", "forks"), [(DeliveryWorker, False), (QueueWorker, True)])

@@ -63,6 +63,11 @@ class Family:
                 process.wait(10)
 
     @property
+    def names(self) -> list[str]:
+        """The programs that run."""
+        return list(self._programs)
+
+    @property
     def logs(self) -> list[Path]:
         """The log of each program."""
         return [self._log(name) for name in self._programs]
