@@ -30,13 +30,16 @@ done; \
 [ -n "$$python" ] || { echo "Python 3.11 or newer is needed, and none was found. Name one: make $@ PYTHON=/path/to/python3.11" >&2; exit 1; }
 endef
 
-.PHONY: help run venv venv-dev packages test check lint types rules fuzz bench soak chaos recordings clean
+.PHONY: help run speech venv venv-dev packages test check lint types rules fuzz bench soak chaos recordings clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
 
 run: venv ## Start everything; the first start prints how to log in (Ctrl-C stops)
 	@exec $(BIN)/python -m app.launch
+
+speech: venv ## Install better voices for <Say>, in all five languages (Kokoro-82M, 450 MB) into the instance folder
+	@$(BIN)/python -m voice.synthesis install
 
 venv:
 	@$(find_python); "$$python" app/launch/bootstrap.py $(VENV) requirements.txt

@@ -22,6 +22,7 @@ from app.delivery.errors import DeliveryError
 from app.doctor_numbers import numbers
 from app.doctor_secrets import secrets
 from app.doctor_sip import registrar, sip
+from app.doctor_speech import speech
 from app.findings import Doubtful, Wrong
 from app.launch.checks import describe, open_engine, reason_of, uses_embedded_valkey
 from app.mail.connection import connect
@@ -219,6 +220,7 @@ CHECKS = (
     Check("registrar", registrar),
     Check("numbers", numbers),
     Check("prompts", prompts),
+    Check("speech", speech),
     Check("disk", disk),
     Check("clock", clock),
     Check("permissions", permissions),

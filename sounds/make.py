@@ -25,10 +25,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ear import Ear
-from engine import TELEPHONE_HZ, VOICES, Speaker
-
 HERE = Path(__file__).resolve().parent
+# What turns texts into phonemes is the product's.
+sys.path.insert(1, str(HERE.parent))
+
+from ear import Ear  # noqa: E402
+from engine import TELEPHONE_HZ, VOICES, Speaker  # noqa: E402
+
 LANGUAGES = ("en", "zh", "ja", "es", "fr")
 WORDS_AT_ONCE, LIST_CHARACTERS, SHORT_SENTENCE = 12, 180, 14
 PACKAGES = (

@@ -23,14 +23,14 @@ class Engines:
     """Those of a host. Safe from any thread."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._instance, self._preferred = settings.instance, settings.programmable.speech_engine
         self._pools: dict[str, EnginePool] = {}
         self._lock = threading.Lock()
 
     def here(self) -> Mapping[str, Engine]:
         """The engines by name, the preferred one first; one that was installed a moment ago is among them."""
         with self._lock:
-            return {name: self._pool(name) for name in engine_names(self._settings)}
+            return {name: self._pool(name) for name in engine_names(self._instance, self._preferred)}
 
     def close(self) -> None:
         """End their processes."""
@@ -44,19 +44,19 @@ class Engines:
             if name == PICO:
                 self._pools[name] = EnginePool(name, command, min(2, os.cpu_count() or 1), PICO_SECONDS)
             else:
-                folder = str(folder_of(self._settings))
+                folder = str(folder_in(self._instance))
                 self._pools[name] = EnginePool(name, [*command, folder], 1, KOKORO_SECONDS)
         return self._pools[name]
 
 
-def engine_names(settings: Settings) -> list[str]:
+def engine_names(instance: Path, preferred: str) -> list[str]:
     """Names of the engines that are installed, the preferred one first."""
     names = [PICO] if importlib.util.find_spec("py_nanotts") else []
-    if is_installed(folder_of(settings)):
+    if is_installed(folder_in(instance)):
         names.append(KOKORO)
-    return sorted(names, key=lambda name: name != settings.programmable.speech_engine)
+    return sorted(names, key=lambda name: name != preferred)
 
 
-def folder_of(settings: Settings) -> Path:
+def folder_in(instance: Path) -> Path:
     """Where Kokoro is installed."""
-    return settings.instance / "speech"
+    return instance / "speech"

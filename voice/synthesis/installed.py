@@ -14,11 +14,12 @@ STAMP = "installed.json"
 
 def is_installed(folder: Path) -> bool:
     """Whether the folder was filled, for this version of Python."""
-    try:
-        stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
-        return bool(stamp["python"] == _python() and stamp["packages"] == _requirements_hash())
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    return _stamp_of(folder).get("python") == _python()
+
+
+def is_current(folder: Path) -> bool:
+    """Whether it also has the packages of this version of the product."""
+    return is_installed(folder) and _stamp_of(folder).get("packages") == _requirements_hash()
 
 
 def size_of(folder: Path) -> int:
@@ -30,6 +31,14 @@ def write_stamp(folder: Path) -> None:
     """Say that the folder is filled, by which packages and for which Python."""
     facts = {"python": _python(), "packages": _requirements_hash()}
     (folder / STAMP).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+
+
+def _stamp_of(folder: Path) -> dict[str, str]:
+    try:
+        stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
 
 
 def _python() -> str:

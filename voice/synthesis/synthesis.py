@@ -29,16 +29,19 @@ FORM = 1
 PAUSE = bytes(2 * SAMPLE_RATE * 3 // 10)
 # A sentence that an engine failed on is not tried again for so long: each try may hold a process up.
 FAILED_SECONDS = 300.0
+# After so long no further sentence of a text is begun: a caller waits for it.
+TEXT_SECONDS = 15.0
 MOST_FAILED = 1000
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A sentence that was spoken."""
+    """A sentence that was spoken. failure: why not by the voice that was chosen first."""
 
     path: Path
     voice: Voice
     cached: bool
+    failure: str = ""
 
 
 class Synthesis:
@@ -71,7 +74,7 @@ class Synthesis:
         except EngineFailed as error:
             raise ErrandFailed(codes.INTERNAL, str(error)) from None
         notices += [choice.notice] if choice.notice else []
-        notices += [f"{failures[0]} It is left out."] if failures else []
+        notices += failures[:1]
         try:
             part = parts[0] if len(parts) == 1 else self._joined(parts)
             seconds = self._cache.prepared(part.path)
@@ -89,30 +92,40 @@ class Synthesis:
         self._engines.close()
 
     def _parts(self, texts: list[str], choice: Choice, engines: Mapping[str, Engine]) -> tuple[list[_Part], list[str]]:
-        """What could be spoken, and a sentence for each text that could not; EngineFailed where none could."""
-        parts, failures = [], []
+        """What could be spoken, and a sentence on each text that could not as it should; EngineFailed: none could."""
+        parts: list[_Part] = []
+        failures: list[str] = []
+        end = time.monotonic() + TEXT_SECONDS
         for text in texts:
+            if time.monotonic() > end:
+                failures.insert(
+                    0, f"More than {TEXT_SECONDS:.0f} s had gone by, so all from “{_short(text)}” is left out."
+                )
+                break
             try:
-                parts.append(self._part(text, choice, engines))
+                part = self._part(text, choice, engines)
             except EngineFailed as error:
-                failures.append(str(error))
+                failures.append(f"{error} It is left out.")
+                continue
+            parts.append(part)
+            failures += [f"{part.failure} So {part.voice.name} speaks."] if part.failure else []
         if not parts:
-            raise EngineFailed(" ".join(part for part in (choice.notice, failures[0]) if part))
+            raise EngineFailed(f"{choice.notice} {failures[0].removesuffix(' It is left out.')}".strip())
         return parts, failures
 
     def _part(self, text: str, choice: Choice, engines: Mapping[str, Engine]) -> _Part:
         """One sentence, by the first voice that can speak it; EngineFailed with what the first one said."""
-        first: EngineFailed | None = None
+        failure = ""
         for voice in choice.voices:
             name = _hash([voice.engine, voice.name, voice.language, text])
             work = partial(self._found_or_made, name, text, voice, engines[voice.engine])
             try:
                 part, mine = self._once.do(name, work)
             except EngineFailed as error:
-                first = first or error
+                failure = failure or str(error)
                 continue
-            return part if mine else _Part(part.path, part.voice, cached=True)
-        raise first or EngineFailed("No voice is here.")
+            return _Part(part.path, part.voice, part.cached or not mine, failure)
+        raise EngineFailed(failure)
 
     def _found_or_made(self, name: str, text: str, voice: Voice, engine: Engine) -> _Part:
         if path := self._cache.find(name):

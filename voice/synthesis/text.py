@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 LONGEST = 4096
-LONGEST_SENTENCE, LONGEST_IDEOGRAPHS = 300, 70
+LONGEST_SENTENCE, LONGEST_IDEOGRAPHS = 200, 50
 # No word of a language is as long; engines fail on longer ones, or never end.
 LONGEST_WORD = 40
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,500}>|<[!?][^<>]{0,500}>|\]\]>")

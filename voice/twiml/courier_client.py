@@ -21,7 +21,7 @@ from voice.twiml.urls import shown, shown_parameters
 
 log = logging.getLogger(__name__)
 # What an errand may take beyond the time that its server has: parsing; decoding behind all else; synthesis.
-PARSE_SECONDS, DECODE_SECONDS, SPEECH_SECONDS = 5.0, 20.0, 30.0
+PARSE_SECONDS, DECODE_SECONDS, SPEECH_SECONDS = 5.0, 20.0, 45.0
 # A callback that a courier took with it into its end is given to the next one, so many times in all.
 CALLBACK_TRIES = 2
 
