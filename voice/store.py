@@ -322,7 +322,8 @@ class Store:
         if duration <= 0:
             entry.drop()
             return False
-        speech = speech_seconds(entry.wav)
+        # An hour of a programmed call would be heard for nothing: it is kept in any case.
+        speech = 0.0 if entry.sidecar.recording_sid else speech_seconds(entry.wav)
         entry.finish(
             spool.COMPLETE if self._says_enough(entry.sidecar, speech, duration) else spool.DISCARDED,
             duration=duration,
