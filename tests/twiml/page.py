@@ -5,6 +5,7 @@ A table stands between two marks, `<!-- NAME -->` and `<!-- end of NAME -->`; wh
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections.abc import Callable
@@ -58,7 +59,34 @@ def _section(verb: Verb) -> str:
     later = [row for row in verb.attributes if row.support is Support.NOT_YET]
     if later:
         lines += ["", f"Not yet, and left out with a notice: {', '.join(f'`{row.name}`' for row in later)}."]
+    lines += ["", "How it behaves, a test for each line:", "", *tried(verb.name)]
     return "\n".join(lines)
+
+
+def tried(verb: str) -> list[str]:
+    """A line for each test of the verb in a call: its name, and the rule that it quotes."""
+    tests = [
+        test
+        for file in sorted(Path(__file__).parent.glob("test_verbs_*.py"))
+        for group in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(group, ast.ClassDef) and group.name == f"Test{verb}"
+        for test in group.body
+        if isinstance(test, ast.FunctionDef) and test.name.startswith("test_")
+    ]
+    return [_line(test.name, _plain(ast.get_docstring(test) or ""), VERBS[verb]) for test in tests]
+
+
+def _line(name: str, text: str, verb: Verb) -> str:
+    """The rule behind the name of the attribute that it begins with, or of its test."""
+    first = re.split("[: ]", text, maxsplit=1)[0]
+    if verb.attribute(first):
+        return f"- `{first}`{text.removeprefix(first)}"
+    return f"- {name.removeprefix('test_').replace('_', ' ')}: {text}".rstrip(" :")
+
+
+def _plain(text: str) -> str:
+    """As Markdown shows it without meaning anything by it."""
+    return " ".join(text.split()).replace("*", "\\*").replace("<", "&lt;")
 
 
 def _source(verb: Verb) -> str:

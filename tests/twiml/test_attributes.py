@@ -65,13 +65,13 @@ class TestSay(Rule):
     text = "Hello"
 
     def test_voice(self) -> None:
-        """Any name is taken: man, woman and alice too, and those of Polly and Google."""
+        """Any name is taken; one that nobody knows is noticed."""
         self.holds(
             "voice", "", {name: name for name in ("man", "woman", "alice", "Polly.Joanna", "Google.es-US-Wavenet-A")}
         )
 
     def test_language(self) -> None:
-        """A language tag (BCP 47); of two parts, the first counts."""
+        """A language tag (BCP 47); the nearest voice of its language speaks."""
         self.holds("language", "", {"en": "en", "es-MX": "es-MX", "zh-CN": "zh-CN"}, ("x" * 201,), 13512)
 
     def test_loop(self) -> None:

@@ -72,13 +72,14 @@ SAY = Verb(
     (
         Attribute(
             "voice", Kind.TEXT, "", "The voice", codes.SAY_VOICE, support=Support.DIFFERS, shown="the language's",
-            how="the voices are those that are installed here; for a name of Twilio's, the language's own speaks",
+            how="the voices of SVOX Pico and Kokoro speak, by their own names too; a name of Twilio's, Polly's or "
+            "Google's says whether it is a woman's or a man's, and its language where `language` is not given",
         ),
         Attribute(
             "language", Kind.TEXT, "", "The language, such as `en` or `es-MX`", codes.SAY_LANGUAGE,
             support=Support.DIFFERS, shown="the number's",
-            how="English, Chinese, Japanese, Spanish and French, whichever have an engine; another is spoken in the "
-            "number's language, with a notice",
+            how="English, Spanish, French, German and Italian; `make speech` adds Chinese and Japanese; what nobody "
+            "speaks is said in another language, with a notice",
         ),
         _loop(codes.SAY_LOOP),
     ),
@@ -169,7 +170,7 @@ REDIRECT = Verb(
 REJECT = Verb(
     "Reject",
     f"{PAGES}/reject",
-    "As the first verb of a call's first document: does not answer it",
+    "Does not answer the call; only before anything was heard",
     (
         Attribute(
             "reason", Kind.CHOICE, "rejected", "What the caller gets: `busy` is SIP 486", codes.REJECT_REASON,
