@@ -192,15 +192,15 @@ class TestService:
 
     @pytest.fixture
     def client(self, runner: Runner, settings: Settings) -> Iterator[CourierClient]:
-        """One whose courier takes two errands at a time."""
-        yield from self.served(runner, settings, 2)
+        """One whose courier takes two errands and two callbacks at a time."""
+        yield from self.served(runner, settings)
 
-    def served(self, runner: Runner, settings: Settings, most: int) -> Iterator[CourierClient]:
+    def served(self, runner: Runner, settings: Settings) -> Iterator[CourierClient]:
         ours, theirs = socket.socketpair()
         client = CourierClient(settings)
         client._channel = ours
         reader = threading.Thread(target=client._read, args=(ours,), daemon=True)
-        server = threading.Thread(target=Courier(runner, Worker(theirs), most).run, daemon=True)
+        server = threading.Thread(target=Courier(runner, Worker(theirs), 2, 2).run, daemon=True)
         reader.start()
         server.start()
         yield client
@@ -217,16 +217,28 @@ class TestService:
             until(lambda: len(slow.requests) == 2, PATIENCE, "two errands")
             error = failure_of(client, good.url())
             assert str(error) == "More than 2 requests of calls are under way; this one was not begun."
+            # Callbacks have a room of their own.
             over = threading.Event()
             told: list[Exchange] = []
             client.callback(ask(good.url("/status")), lambda exchanges: (told.extend(exchanges), over.set()))
             assert over.wait(PATIENCE)
-            assert "not begun" in told[0].error
+            assert told[0].status == 200
             slow.close()
             for future in hanging:
                 assert future.result(PATIENCE).code
             # The answer comes just before the place is free.
             until(lambda: is_served(client, good.url(), []), PATIENCE, "room for another")
+
+    def test_callbacks_that_hang_keep_no_document_away(self, client: CourierClient) -> None:
+        told: list[Exchange] = []
+        with receiving(hang) as slow, receiving(document()) as good:
+            for number in (1, 2):
+                client.callback(ask(slow.url()), lambda _: None)
+                until(lambda number=number: len(slow.requests) == number, PATIENCE, "a callback")  # type: ignore[misc]
+            client.callback(ask(good.url()), told.extend)
+            assert client.document(ask(good.url())).document.steps
+            until(lambda: told, PATIENCE, "the third one")
+            assert "not begun" in told[0].error
 
     def test_one_slow_server_holds_up_nobody_else(self, client: CourierClient) -> None:
         with receiving(hang) as slow, receiving(document()) as good, ThreadPoolExecutor() as pool:

@@ -21,64 +21,87 @@ from voice.twiml.errand_runner import Runner
 from voice.twiml.errands import ErrandFailed, Errands, Exchange
 
 log = logging.getLogger(__name__)
-# Each is a thread that mostly waits for a server.
-MOST_ERRANDS = 200
+# Each is a thread that mostly waits for a server. Callbacks have room of their own: a server of callbacks that hangs
+# must not keep documents away.
+MOST_ERRANDS = MOST_CALLBACKS = 200
 NICENESS = 3
 TIDY_SECONDS = 60.0
 # For callbacks of the worker's last calls, when it stops.
 END_SECONDS = 1.5
 
 
+class Room:
+    """Room for so many errands at a time."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self._taken = most, 0
+        self._changed = threading.Condition()
+
+    def enter(self) -> bool:
+        """Take a place; False where none is free."""
+        with self._changed:
+            if self._taken >= self.most:
+                return False
+            self._taken += 1
+            return True
+
+    def leave(self) -> None:
+        """Free a place."""
+        with self._changed:
+            self._taken -= 1
+            self._changed.notify_all()
+
+    def wait_empty(self, seconds: float) -> None:
+        """Wait until all have left, or so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._taken, seconds)
+
+
 class Courier:
     """Serves one voice worker until its end of the socket closes."""
 
-    def __init__(self, errands: Errands, worker: Worker, most: int = MOST_ERRANDS) -> None:
-        self._errands, self._worker, self._most = errands, worker, most
-        self._under_way = 0
-        self._changed = threading.Condition()
+    def __init__(
+        self, errands: Errands, worker: Worker, most: int = MOST_ERRANDS, most_callbacks: int = MOST_CALLBACKS
+    ) -> None:
+        self._errands, self._worker = errands, worker
+        self._room, self._callback_room = Room(most), Room(most_callbacks)
 
     def run(self) -> None:
         """Answer requests until the worker is gone, and give those that are under way some seconds more."""
         for request in self._worker.requests():
             if request["ask"] == "over":
                 self._errands.over(request["call_sid"])
-            elif self._begin():
+                continue
+            room = self._callback_room if request["ask"] == "callback" else self._room
+            if not room.enter():
+                self._refuse(request, f"More than {room.most} requests of calls are under way; this one was not begun.")
+                continue
+            try:
                 self._go(request)
-            else:
-                text = f"More than {self._most} requests of calls are under way; this one was not begun."
-                self._answer(request, {"failed": from_failure(ErrandFailed(codes.INTERNAL, text))})
-        with self._changed:
-            self._changed.wait_for(lambda: not self._under_way, END_SECONDS)
-
-    def _begin(self) -> bool:
-        with self._changed:
-            if self._under_way >= self._most:
-                return False
-            self._under_way += 1
-            return True
-
-    def _end(self) -> None:
-        with self._changed:
-            self._under_way -= 1
-            self._changed.notify_all()
+            except RuntimeError:
+                # No thread is to be had now.
+                room.leave()
+                self._refuse(request, "This machine is too busy to fetch anything.")
+        self._callback_room.wait_empty(END_SECONDS)
 
     def _go(self, request: dict[str, Any]) -> None:
+        """Begin an errand; RuntimeError where there is no thread for it."""
         if request["ask"] == "callback":
             self._errands.callback(ask_of(request["errand"]), lambda exchanges: self._called_back(request, exchanges))
-            return
-        try:
+        else:
             threading.Thread(target=self._serve, args=(request,), name="errand", daemon=True).start()
-        except RuntimeError:
-            # No thread is to be had now.
-            self._end()
-            text = "This machine is too busy to fetch anything."
-            self._answer(request, {"failed": from_failure(ErrandFailed(codes.INTERNAL, text))})
+
+    def _refuse(self, request: dict[str, Any], text: str) -> None:
+        if request["ask"] == "callback":
+            self._worker.say({"called_back": request["id"], "exchanges": [], "error": text})
+        else:
+            self._worker.say({"id": request["id"], "failed": from_failure(ErrandFailed(codes.INTERNAL, text))})
 
     def _serve(self, request: dict[str, Any]) -> None:
         try:
-            self._answer(request, self._done(request))
+            self._worker.say({"id": request["id"], **self._done(request)})
         finally:
-            self._end()
+            self._room.leave()
 
     def _done(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -104,14 +127,7 @@ class Courier:
         try:
             self._worker.say({"called_back": request["id"], "exchanges": from_exchanges(exchanges)})
         finally:
-            self._end()
-
-    def _answer(self, request: dict[str, Any], answer: dict[str, Any]) -> None:
-        if request["ask"] == "callback":
-            exchange = answer["failed"]["text"]
-            self._worker.say({"called_back": request["id"], "exchanges": [], "error": exchange})
-        else:
-            self._worker.say({"id": request["id"], **answer})
+            self._callback_room.leave()
 
 
 def _tidy_now_and_then(tidy: Callable[[], object]) -> None:

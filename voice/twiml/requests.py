@@ -35,9 +35,10 @@ from voice.twiml.urls import (
 
 CONNECT_SECONDS = 5.0
 DOCUMENT_BYTES = 65536
-SHOWN_CHARACTERS = 16_000
+SHOWN_CHARACTERS, SHOWN_OF_REDIRECTS = 16_000, 500
 MOST_REDIRECTS = 10
-MOST_CONNECTIONS = 256
+# As many as the courier has errands and callbacks under way.
+MOST_CONNECTIONS = 400
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 # These keep their method; with the others a browser goes on with GET (RFC 9110 section 15.4).
 KEEPING = frozenset((307, 308))
@@ -247,15 +248,16 @@ def _begun(method: str, url: str, form: tuple[tuple[str, str], ...]) -> Exchange
 
 def _ended(exchange: Exchange, answer: net.Answer) -> Exchange:
     kind = answer.headers.get("Content-Type", "")
+    most = SHOWN_OF_REDIRECTS if answer.status in REDIRECTS else SHOWN_CHARACTERS
     return replace(
         exchange,
         seconds=answer.seconds,
         status=answer.status,
-        content_type=_text(kind.encode(errors="replace"))[:200],
-        body="" if kind.lower().startswith(("audio/", "image/", "video/")) else _text(answer.body),
+        content_type=_text(kind.encode(errors="replace"), 200),
+        body="" if kind.lower().startswith(("audio/", "image/", "video/")) else _text(answer.body, most),
     )
 
 
-def _text(body: bytes) -> str:
+def _text(body: bytes, most: int) -> str:
     """The beginning of what came, as text that every database takes."""
-    return body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")[:SHOWN_CHARACTERS].replace("\0", "\ufffd")
+    return body[: 4 * most].decode(errors="replace")[:most].replace("\0", "\ufffd")
