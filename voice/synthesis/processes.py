@@ -19,6 +19,7 @@ from voice.synthesis.engine import EngineDied, EngineFailed, Samples, Voice
 from voice.synthesis.voices import VOICES
 
 MOST_BYTES = 64_000_000
+CLOSE_SECONDS = 2.0
 _LONGEST_LINE = 10_000
 
 
@@ -125,6 +126,7 @@ class EnginePool:
         self._running: set[EngineProcess] = set()
         self._lock = threading.Lock()
         self._closed = False
+        self._size = size
         for _ in range(size):
             self._free.put(None)
 
@@ -135,6 +137,8 @@ class EnginePool:
 
     def synthesise(self, text: str, voice: Voice) -> Samples:
         """Speak a sentence in one of the processes. EngineFailed."""
+        if self._closed:
+            raise EngineFailed(f"The engine {self._name} is closed.")
         try:
             process = self._free.get(timeout=self._seconds)
         except queue.Empty:
@@ -153,10 +157,18 @@ class EnginePool:
     def close(self) -> None:
         """End the processes, whatever they do."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
-            running, self._running = self._running, set()
+            running = list(self._running)
         for process in running:
             process.kill()
+        # Who waits for one of them is told at once, and gives it back.
+        for _ in range(self._size):
+            with suppress(queue.Empty):
+                self._forgotten(self._free.get(timeout=CLOSE_SECONDS))
+        for _ in range(self._size):
+            self._free.put(None)
 
     def _started(self, gone: EngineProcess | None) -> EngineProcess:
         self._forgotten(gone)

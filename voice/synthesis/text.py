@@ -11,12 +11,12 @@ LONGEST_SENTENCE, LONGEST_IDEOGRAPHS = 200, 50
 # No word of a language is as long; engines fail on longer ones, or never end.
 LONGEST_WORD = 40
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,500}>|<[!?][^<>]{0,500}>|\]\]>")
-# Controls, surrogates, private and unassigned characters, emoji and the like; spaces of all kinds.
-_DROPPED = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "So", "Sk", "Zl", "Zp", "Zs"))
+# Controls, surrogates, private and unassigned characters, emoji, loose marks; spaces of all kinds.
+_DROPPED = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "So", "Sk", "Mn", "Me", "Zl", "Zp", "Zs"))
 _JOINERS = "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0e\ufe0f"
 _KEPT_SYMBOLS = "°€£¥"
 _REPEATED = re.compile(r"([^\w\s])\1{3,}")
-_WORD = re.compile(rf"[^\W\u3040-\u30ff\u3400-\u9fff]{{{LONGEST_WORD + 1},}}")
+_WORD = re.compile(rf"[^\s\u3040-\u30ff\u3400-\u9fff]{{{LONGEST_WORD + 1},}}")
 _ENDS = re.compile(r"(?<=[。！？])|(?<=[.!?…])[\"'»”’)]*\s+")
 _SHORT = re.compile(r"(?:^|[\s(])(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Dra|Sr|Sra|St|No|Nr|Mme|Mlle|vs|approx|p\.ej|M)\.$")
 _BREAKS = re.compile(r"(?<=[,;:，；：、])\s*|\s+")
@@ -59,7 +59,7 @@ def _is_spoken(character: str) -> bool:
 
 
 def _in_place_of(character: str) -> str:
-    return "" if character in _JOINERS else " "
+    return "" if character in _JOINERS or unicodedata.combining(character) else " "
 
 
 def _cut(text: str, length: int) -> str:
