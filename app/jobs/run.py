@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 
 from flask import Flask, current_app, has_app_context
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +13,7 @@ from app.config import Settings
 from app.delivery import email, upload, webhook
 from app.delivery.errors import PermanentError, TemporaryError, Withdrawn
 from app.extensions import db
+from app.jobs import lease
 from app.jobs.logs import one_line
 from app.services import outbox
 from app.services.outbox import Claim, Outcome
@@ -61,7 +60,7 @@ def _deliver(delivery_id: str) -> None:
     claim = outbox.claim(delivery_id)
     if claim is None:
         return
-    with LeaseKeeper(claim):
+    with lease.kept(claim):
         counted, outcome = _attempt(claim)
     state, _ = outbox.ending(claim, outcome)
     log.log(
@@ -112,37 +111,6 @@ def _outcome(claim: Claim, settings: Settings) -> Outcome:
         return Outcome(outbox.PENDING, error=f"{type(error).__name__}: {one_line(error)}")
     finally:
         db.session.rollback()
-
-
-class LeaseKeeper:
-    """Renews a claim's lease from a thread of its own for as long as the block runs."""
-
-    def __init__(self, claim: Claim) -> None:
-        self._claim = claim
-        self._app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name=f"lease-{claim.delivery_id[:8]}", daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _keep(self) -> None:
-        interval = self._app.extensions["settings"].delivery.lease_seconds / 3
-        while not self._over.wait(interval):
-            try:
-                with self._app.app_context():
-                    stands = outbox.renew(self._claim)
-            except SQLAlchemyError as error:
-                log.warning("delivery=%s its lease is not renewed: %s", self._claim.delivery_id, one_line(error))
-                continue
-            if not stands:
-                return
 
 
 @contextmanager
