@@ -37,9 +37,9 @@ def test_a_killed_worker_finds_the_message_at_its_next_start(start_worker: Calla
     said = speech(5.0, seed=31)
     with Caller(worker.host, worker.port) as caller:
         record(caller, said)
-        keepers = worker.children()
+        helpers = worker.children()
         worker.kill()
-    until(lambda: not any(_alive(pid) for pid in keepers), 20, "the keeper ends with its worker")
+    until(lambda: not any(_alive(pid) for pid in helpers), 20, "keeper and courier end with their worker")
     assert instance.messages(EXTENSION) == []
     start_worker(instance)
     message = instance.message(EXTENSION, 20)
@@ -56,7 +56,7 @@ def test_a_killed_keeper_costs_neither_call_nor_message(start_worker: Callable[.
     said = speech(2.0, seed=32)
     with Caller(worker.host, worker.port) as caller:
         record(caller, said)
-        (keeper,) = worker.children()
+        (keeper,) = worker.keepers()
         os.kill(keeper, signal.SIGKILL)
         caller.press("#")
         for hertz in tones.CONFIRMATION_HZ:
@@ -64,7 +64,7 @@ def test_a_killed_keeper_costs_neither_call_nor_message(start_worker: Callable[.
         message = instance.message(EXTENSION, 30)
         assert said[:-FRAME] in instance.spooled(message)
         assert worker.call_line(caller.call_id)["message"] == message.id
-    until(lambda: worker.children() not in ([], [keeper]), 10, "a new keeper")
+    until(lambda: worker.keepers() not in ([], [keeper]), 10, "a new keeper")
 
 
 def test_a_worker_that_is_stopped_keeps_the_running_recording(start_worker: Callable[..., VoiceWorker]) -> None:

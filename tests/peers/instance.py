@@ -199,6 +199,10 @@ class VoiceWorker(Process):
             until(answered, START_SECONDS, "the voice worker answers OPTIONS with 200")
         return self
 
+    def keepers(self) -> list[int]:
+        """Process ids of its keepers: one, but for a moment after it was killed."""
+        return [pid for pid in self.children() if b"voice.keeper" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
     def call_lines(self, call_id: str) -> list[CallLine]:
         """The lines about the end of this call; there is to be one."""
         lines = [line for line in self.text().splitlines() if f"call_id={call_id}" in line and " call caller=" in line]

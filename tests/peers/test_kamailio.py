@@ -99,7 +99,7 @@ def test_a_cancel_comes_through(
     worker: VoiceWorker, instance: Instance, mailbox: str, tmp_path: Path, start_kamailio: StartKamailio
 ) -> None:
     # A look-up that takes its time: the call rings as long as the keeper stands still.
-    (keeper,) = worker.children()
+    (keeper,) = worker.keepers()
     with Extension(486) as phone:
         kamailio = start_kamailio(configuration(phone.port, worker.port, ring_ms=20000))
         os.kill(keeper, signal.SIGSTOP)

@@ -86,7 +86,7 @@ def test_a_repeated_invite_is_one_call(worker: VoiceWorker, instance: Instance, 
 
 def test_cancel_is_answered_with_487(worker: VoiceWorker, instance: Instance, mailbox: str, tmp_path: Path) -> None:
     # A look-up that takes its time: the call rings as long as the keeper stands still.
-    (keeper,) = worker.children()
+    (keeper,) = worker.keepers()
     os.kill(keeper, signal.SIGSTOP)
     try:
         done = run("cancel", worker, mailbox, tmp_path)
