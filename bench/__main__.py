@@ -1,7 +1,7 @@
 """`make bench`: the numbers that the product promises, each beside what it is compared with, in one run.
 
 python -m bench [load] [setup] [flood] [silence] [tail] [keys] [pins] [owner] [browser] [lamps] [deliveries]
-               [programmed] [--calls 100 300 600]
+               [programmed] [say] [--calls 100 300 600]
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import browser, capacity, deliveries, flood, keys, lamps, owner, pins, programmed, setup, silence, tail
+from bench import browser, capacity, deliveries, flood, keys, lamps, owner, pins, programmed, say, setup, silence, tail
 from bench.verdict import Line, show_verdicts
 
 # A part makes its own folder, prints what it found in detail, and returns what it says of the promises.
@@ -30,6 +30,7 @@ PARTS: dict[str, Callable[[Path], list[Line]]] = {
     "lamps": lamps.measure,
     "deliveries": deliveries.measure,
     "programmed": programmed.measure,
+    "say": say.measure,
 }
 
 
