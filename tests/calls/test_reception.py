@@ -16,8 +16,9 @@ from voice.flows.outcome import Limits, Outcome
 from voice.flows.talk import Desk
 from voice.mailbox import MailboxFacts
 from voice.prompts import Prompts
-from voice.reception import Reception, Refused
+from voice.reception import Programs, Reception, Refused
 from voice.router import ANY, OWN
+from voice.twiml.script import Script
 
 ALICE = MailboxFacts("box-1", "1001", "Alice", "en", "UTC", aliases=("1501",))
 BOB = MailboxFacts("box-2", "1002", "Bob", "fr", "UTC")
@@ -166,3 +167,90 @@ def test_a_full_disk_takes_no_messages(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(Refused) as refused:
         House(tmp_path, monkeypatch, "inside", free_disk=1 << 60).reception.admit(FACTS)
     assert refused.value.status == 503
+
+
+NUMBER = Script("number-1", "5551234", "en", "http://127.0.0.1/voice")
+OWN_SCRIPT = Script("number-2", "1001", "en", "http://127.0.0.1/alice", mailbox_id="box-1")
+
+
+class TestPrograms:
+    """Numbers and mailboxes with a script of their own."""
+
+    @pytest.fixture
+    def answers(self, house: House) -> dict[str, Any]:
+        """What is found for a call; run notes who answered."""
+        answers: dict[str, Any] = {"found": (None, None), "asked": [], "ran": [], "away": False}
+
+        class Scripts:
+            def find_script(
+                self, dialled: list[str], extensions: list[str]
+            ) -> tuple[Script | None, MailboxFacts | None]:
+                answers["asked"].append((dialled, extensions))
+                if answers["away"]:
+                    raise KeeperAway("away")
+                found: tuple[Script | None, MailboxFacts | None] = answers["found"]
+                return found
+
+        def run(_call: Call, script: Script, mailbox: MailboxFacts | None) -> Outcome:
+            answers["ran"].append((script, mailbox))
+            return Outcome("document")
+
+        house.reception.programs = Programs(Scripts(), run)
+        return answers
+
+    def test_a_number_answers_by_its_script(self, house: House, answers: dict[str, Any]) -> None:
+        answers["found"] = (NUMBER, None)
+        facts = replace(FACTS, dialled=("5551234", "5000"), extensions=("5000",))
+        assert house.reception.admit(facts).mailbox is None
+        assert house.takes(facts).ended_by == "document"
+        assert answers["ran"] == [(NUMBER, None)]
+        assert answers["asked"][0] == (["5551234", "5000"], ["5000"])
+        assert house.directory.asked == [], "it is one round trip"
+
+    def test_a_mailbox_answers_by_its_own_script(self, house: House, answers: dict[str, Any]) -> None:
+        answers["found"] = (OWN_SCRIPT, ALICE)
+        assert house.reception.admit(FACTS).mailbox == ALICE
+        assert house.takes(FACTS).ended_by == "document"
+        assert answers["ran"] == [(OWN_SCRIPT, ALICE)]
+
+    def test_a_mailbox_without_one_answers_as_ever(self, house: House, answers: dict[str, Any]) -> None:
+        answers["found"] = (None, ALICE)
+        house.takes(FACTS)
+        assert (house.left, answers["ran"]) == ([ALICE], [])
+
+    @pytest.mark.parametrize(("away", "status"), [(False, 404), (True, 503)])
+    def test_refusals(self, house: House, answers: dict[str, Any], away: bool, status: int) -> None:
+        answers["away"] = away
+        with pytest.raises(Refused) as refused:
+            house.reception.admit(FACTS)
+        assert refused.value.status == status
+
+    @pytest.mark.parametrize("service", [OWN, ANY])
+    def test_the_numbers_of_owners_come_first(self, house: House, answers: dict[str, Any], service: str) -> None:
+        answers["found"] = (NUMBER, None)
+        assert house.takes(replace(FACTS, service=service, dialled=("*97",))).ended_by == "checked"
+        assert answers["asked"] == []
+
+    def test_a_full_disk_takes_no_messages_but_calls_to_numbers(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any], house: House
+    ) -> None:
+        full = House(tmp_path, monkeypatch, "inside", free_disk=1 << 60)
+        full.reception.programs = house.reception.programs
+        answers["found"] = (NUMBER, None)
+        assert full.takes(FACTS).ended_by == "document"
+        for found in ((OWN_SCRIPT, ALICE), (None, ALICE)):
+            answers["found"] = found
+            with pytest.raises(Refused) as refused:
+                full.reception.admit(FACTS)
+            assert refused.value.status == 503
+
+    @pytest.mark.parametrize(
+        ("caller", "trusted", "own", "own_phone"), [("1001", True, ALICE, True), ("0301234", True, None, False)]
+    )
+    def test_a_script_hands_an_owner_over(
+        self, house: House, caller: str, trusted: bool, own: MailboxFacts | None, own_phone: bool
+    ) -> None:
+        """<Mailbox/>: as *97 does, and as *98 where nobody knows whose phone it is."""
+        facts = replace(FACTS, caller_number=caller, trusted=trusted)
+        house.reception.check_messages(Call(None, facts, None))  # type: ignore[arg-type]
+        assert house.checked == [(own, own_phone)]

@@ -114,3 +114,27 @@ def test_numbers_that_are_not_set_are_nobodys() -> None:
 def test_where_the_call_comes_from(trusted: bool) -> None:
     routed = route(facts(), "id", trusted, RULES, "192.0.2.7")
     assert (routed.address, routed.trusted) == ("192.0.2.7", trusted)
+
+
+@pytest.mark.parametrize(
+    ("given", "dialled"),
+    [
+        ({"dialled_user": "5551234", "to_user": "5551234"}, ("5551234",)),
+        ({"dialled_user": "*98", "to_user": "+49 30 12;phone-context=x"}, ("*98", "+49 30 12")),
+        ({"dialled_user": "", "to_user": "5000"}, ("5000",)),
+        ({"dialled_user": "", "to_user": ""}, ()),
+    ],
+)
+def test_what_was_dialled_as_it_came(given: dict[str, object], dialled: tuple[str, ...]) -> None:
+    assert route(facts(**given), "id", False, RULES).dialled == dialled
+
+
+def test_whom_the_call_was_diverted_from() -> None:
+    invite = facts(diversions=(Diversion("1003", "no-answer"), Diversion("+49301;x=y", "no-answer")))
+    assert route(invite, "id", True, RULES).forwarded_from == "+49301"
+    assert route(invite, "id", False, RULES).forwarded_from == "", "anybody may write that"
+    assert route(facts(), "id", True, RULES).forwarded_from == ""
+
+
+def test_headers_of_the_pbxs_own_go_along() -> None:
+    assert route(facts(x_headers=(("X-A", "1"),)), "id", False, RULES).x_headers == (("X-A", "1"),)

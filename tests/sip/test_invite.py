@@ -95,6 +95,25 @@ def test_names_are_printable_and_bounded() -> None:
     assert len(found.caller_number) <= 128
 
 
+def test_headers_of_the_pbxs_own_as_they_are_written() -> None:
+    found = facts("X-Account-Id: 42", "x-note:  caf\u00e9 ", "X-Empty:", "Y-Other: 1", "X-ACCOUNT-ID: 43")
+    assert found.x_headers == (("X-Account-Id", "42"), ("x-note", "caf\u00e9"), ("X-Empty", ""))
+
+
+def test_headers_of_the_pbxs_own_are_printable_and_bounded() -> None:
+    found = facts(
+        "X-A: one\x1b[31m\x07two\u2028X-False: no",
+        "X-Folded: one\r\n\tX-Inside: two",
+        "X-" + "n" * 63 + ": too long a name",
+        "X-Long: " + "y" * 2000,
+        *(f"X-More-{number}: 1" for number in range(60)),
+    )
+    names = [name for name, _ in found.x_headers]
+    assert found.x_headers[0] == ("X-A", "one[31mtwoX-False: no")
+    assert found.x_headers[1] == ("X-Folded", "one X-Inside: two")
+    assert (names[2], len(found.x_headers[2][1]), len(names)) == ("X-Long", 512, 30)
+
+
 def test_undecodable_bytes_are_replaced() -> None:
     data = request("INVITE").replace(b'"Bob"', b'"B\xff\xfeb"')
     assert InviteFacts.of(parsed(data)).caller_name == "B??b"

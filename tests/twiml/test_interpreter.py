@@ -175,6 +175,20 @@ class TestFallback:
         programme.call()
         assert programme.heard == ["Sorry", "<application_error en>", END]
 
+    def test_it_comes_after_a_loop_as_well(self, programme: Programme) -> None:
+        """Documents that lead to each other without end have failed."""
+        programme.most_documents = 5
+        programme.call("<Redirect/>")
+        assert programme.site.of("/fallback")[0]["ErrorCode"] == "11215"
+        assert programme.heard == ["Fallback", END]
+
+    def test_a_fallback_that_leads_back_to_what_fails_has_an_end(self, programme: Programme) -> None:
+        """However often it is asked."""
+        programme.script = replace(programme.script, fallback_url=f"{programme.site.base}/back")
+        programme.site.serve("/back", "<Say>Again</Say><Redirect>/voice</Redirect>")
+        programme.call("<Redirect>/nowhere</Redirect>")
+        assert programme.heard == ["Again"] * 10 + ["<application_error en>", END]
+
 
 class TestApology:
     @pytest.mark.parametrize(

@@ -68,13 +68,23 @@ class TestGather:
         assert programme.site.of("/next") == []
         assert programme.heard == ["Press keys", "Nothing", END]
 
+    def test_a_finish_key_typed_ahead_is_of_the_menu_before(self, programme: Programme) -> None:
+        """Who presses 1# where 1 is enough has not answered the next question with nothing."""
+        programme.site.serve("/more", '<Gather action="/next"><Say>And now</Say></Gather>')
+        programme.call('<Gather numDigits="1" action="/more"/>', keys="1##", on_play={1: keys("7#")})
+        assert programme.site.of("/next")[0]["Digits"] == "7"
+        assert programme.heard[0] == "And now"
+
     @pytest.mark.parametrize("pressed", ["", "#"])
     def test_action_on_empty_result(self, programme: Programme, pressed: str) -> None:
         """actionOnEmptyResult: the action is asked all the same, with empty Digits."""
-        programme.call('<Gather action="/next" actionOnEmptyResult="true"/><Say>never</Say>', keys=pressed)
+        programme.call(
+            '<Gather action="/next" actionOnEmptyResult="true"><Say>Keys</Say></Gather><Say>never</Say>',
+            on_play={1: keys(pressed) or (PlaybackDone(1),)},
+        )
         (asked,) = programme.site.of("/next")
         assert (asked["Digits"], asked["FinishedOnKey"]) == ("", pressed)
-        assert programme.heard == ["Thanks", END]
+        assert programme.heard == ["Keys", "Thanks", END]
 
     def test_num_digits(self, programme: Programme) -> None:
         """numDigits: with the last of them the action is asked at once; a key beyond is left for the next Gather."""

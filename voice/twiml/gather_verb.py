@@ -18,6 +18,9 @@ SECOND = SAMPLE_RATE
 def gather(run: ScriptRun, step: Step, line: VerbLine) -> GoTo | None:
     """Take keys; the action is next, or the next verb where there are none and actionOnEmptyResult is false."""
     wanted = step.attributes
+    # Who ends a number with a key that the menu before did not wait for has not answered this one.
+    while wanted["finishOnKey"] and run.call.typed_ahead() == wanted["finishOnKey"]:
+        run.call.wait()
     for child in step.children:
         with run.journal.verb(child) as nested:
             heard = _hear(run, child)

@@ -20,8 +20,9 @@ from voice.twiml.urls import shown
 from voice.verbs import Play
 
 log = logging.getLogger(__name__)
-MOST_IN_ALL = 2000
-"""Documents of one call, whatever happens between them: more than any caller's patience."""
+MOST_IN_ALL, MOST_FALLBACKS = 2000, 10
+"""Documents of one call, whatever happens between them, and how often its fallback is asked: more than any caller's
+patience."""
 ERROR = "error"
 
 
@@ -35,6 +36,7 @@ def run_script(
     """
     record = CallRecord(call, script, desk, sid or new_sid())
     run = ScriptRun(call, script, desk, record, mailbox)
+    log.info("call=%s number=%s is programmed: sid=%s", call.facts.call_id, script.number, record.sid)
     status, why = FAILED, ERROR
     try:
         over = _to_the_end(run)
@@ -81,7 +83,7 @@ class Documents:
 
     def __init__(self, run: ScriptRun) -> None:
         self._run = run
-        self._in_a_row = self._in_all = 0
+        self._in_a_row = self._in_all = self._fallbacks = 0
 
     def run(self) -> Over:
         """To the end of the call; ErrandFailed where there is no fallback, or it fails as well."""
@@ -92,7 +94,7 @@ class Documents:
             try:
                 step = self._one(following)
             except ErrandFailed as failure:
-                if falling_back or not script.fallback_url:
+                if falling_back or not script.fallback_url or self._fallbacks >= MOST_FALLBACKS:
                     raise
                 following, falling_back = self._fallback(failure), True
                 continue
@@ -116,6 +118,7 @@ class Documents:
 
     def _fallback(self, failure: ErrandFailed) -> GoTo:
         run, script = self._run, self._run.script
+        self._fallbacks, self._in_a_row = self._fallbacks + 1, 0
         run.record.fault(failure.code, str(failure))
         run.journal.note(f"{failure} The fallback URL is asked.", failure.code)
         extra = (("ErrorCode", str(failure.code)), ("ErrorUrl", failure.url or shown(run.document.url)))
