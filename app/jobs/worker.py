@@ -70,6 +70,17 @@ class JobWorkers:
                 process.join(max(0.0, began + until - time.monotonic()))
 
 
+def connection_of_a_worker(url: str) -> redis.Redis:
+    """Redis for a worker that waits for jobs.
+
+    redis-py gives up reading after 5 s if not told otherwise, and RQ's own setting comes too late for a connection that
+    is open already: a job that arrives in that moment would be lost.
+    """
+    return redis.Redis.from_url(
+        url, socket_timeout=WORKER_TTL_SECONDS, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
+    )
+
+
 def _work(settings: Settings, crew: queue.Crew, parent: int) -> None:
     """A worker process: RQ's loop, begun again as often as Redis goes away."""
     _die_with_parent(parent)
@@ -78,7 +89,7 @@ def _work(settings: Settings, crew: queue.Crew, parent: int) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
     logging.getLogger("rq.worker").addFilter(WithoutOutages())
     while True:
-        connection = redis.Redis.from_url(settings.redis_url, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
+        connection = connection_of_a_worker(settings.redis_url)
         try:
             connection.ping()
             outage.ended()

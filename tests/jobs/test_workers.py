@@ -11,6 +11,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from app.jobs.rq_workers import DeliveryWorker, QueueWorker
+from app.jobs.worker import WORKER_TTL_SECONDS, connection_of_a_worker
 
 
 @pytest.mark.parametrize(("kind", "forks"), [(DeliveryWorker, False), (QueueWorker, True)])
@@ -24,6 +25,16 @@ def test_deliveries_are_not_forked_and_other_jobs_are(
         job.refresh()
         assert job.is_finished
         assert (job.return_value() != os.getpid()) is forks
+
+
+def test_a_worker_waits_longer_for_redis_than_redis_for_a_job(valkey: str) -> None:
+    with connection_of_a_worker(valkey) as connection:
+        connection.ping()
+        queue = Queue("jobs", connection=connection, serializer=JSONSerializer)
+        worker = DeliveryWorker([queue], connection=connection, worker_ttl=WORKER_TTL_SECONDS)
+        opened = connection.connection_pool.get_connection()
+        assert opened.socket_timeout >= worker.dequeue_timeout + 10
+        connection.connection_pool.release(opened)
 
 
 def forget(url: str, job_id: str) -> None:
