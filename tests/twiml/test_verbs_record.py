@@ -179,6 +179,13 @@ class TestRecord:
         until(lambda: len(programme.site.of("/recording")) == 4, 10, "two more callbacks")
         assert {asked["RecordingStatus"] for asked in programme.site.of("/recording")[2:]} == {"in-progress", "absent"}
 
+    def test_a_callback_that_is_no_url_costs_nothing(self, programme: Programme) -> None:
+        """The recording is kept and the action is asked; the developer sees why nobody was called back."""
+        programme.call('<Record action="/next" recordingStatusCallback="http://[::1/"/>', **SAID)
+        assert programme.site.of("/next")[0]["RecordingDuration"] == "2"
+        (notice,) = programme.ledger.of("notice")
+        assert notice.what.startswith("recordingStatusCallback: ")
+
     def test_a_hang_up_in_the_tone_leaves_nothing(self, programme: Programme) -> None:
         """Who hangs up before the recording begins has recorded nothing."""
         programme.call('<Record action="/next"/>', on_play={1: (HUNG_UP,)})

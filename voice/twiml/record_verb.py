@@ -10,6 +10,7 @@ from voice.twiml import parameters
 from voice.twiml.call_record import COMPLETED
 from voice.twiml.desk import ScriptTake
 from voice.twiml.document import Step
+from voice.twiml.errands import ErrandFailed
 from voice.twiml.journal import VerbLine
 from voice.twiml.script_run import GoTo, ScriptRun
 from voice.verbs import Play, Record, Recorded
@@ -91,5 +92,10 @@ class _Callback:
             ("RecordingStartTime", parameters.moment(self._began)),
             ("RecordingSource", "RecordVerb"),
         )
-        url = self._run.resolve(wanted["recordingStatusCallback"])
-        self._run.tell(url, wanted["recordingStatusCallbackMethod"], pairs)
+        try:
+            url = self._run.resolve(wanted["recordingStatusCallback"])
+        except ErrandFailed as failure:
+            # The recording goes on, and so does the call.
+            self._run.journal.note(f"recordingStatusCallback: {failure}", failure.code)
+        else:
+            self._run.tell(url, wanted["recordingStatusCallbackMethod"], pairs)
