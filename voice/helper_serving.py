@@ -60,7 +60,8 @@ class Worker:
 
 def stand_back(niceness: int) -> None:
     """Let the thread that runs this go behind others of this machine."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+    # On Linux it is the calling thread alone. Only ever further back: who starts us may have done so already.
+    os.nice(niceness)
 
 
 def one_line(error: Exception) -> str:

@@ -142,7 +142,7 @@ def _tidy_now_and_then(tidy: Callable[[], object]) -> None:
 def main() -> None:
     """Run as `python -m voice.twiml.courier FD` by the voice worker."""
     channel = begin("courier")
-    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    os.nice(NICENESS)
     runner = Runner(load_settings())
     threading.Thread(target=_tidy_now_and_then, args=(runner.tidy,), name="tidy", daemon=True).start()
     Courier(runner, Worker(channel)).run()
