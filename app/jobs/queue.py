@@ -25,6 +25,7 @@ from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
+from sqlalchemy import Row
 
 from app.config import Settings
 from app.errors import Unavailable
@@ -92,8 +93,8 @@ class Due:
     recording_sid: str | None = None
 
     @classmethod
-    def of(cls, row: Delivery) -> Due:
-        """The facts of a row."""
+    def of(cls, row: Delivery | Row[*tuple[Any, ...]]) -> Due:
+        """The facts of a row, or of its columns."""
         return cls(row.id, row.kind, row.target, row.fencing, row.message_id, row.recording_sid)
 
     @property

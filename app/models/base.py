@@ -74,6 +74,32 @@ def _now_mariadb(element: Any, compiler: Any, **kw: Any) -> str:
     return "UTC_TIMESTAMP(6)"
 
 
+class database_seconds_ago(FunctionElement[datetime]):  # noqa: N801 - it is called like an SQL function
+    """The database's own UTC time at the statement's beginning, less so many seconds: a number, no column."""
+
+    type = UTCDateTime()
+    inherit_cache = True
+
+
+@compiles(database_seconds_ago, "sqlite")
+def _seconds_ago_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    seconds = compiler.process(element.clauses, **kw)
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || ({seconds}) || ' seconds') || '000')"
+
+
+@compiles(database_seconds_ago, "postgresql")
+def _seconds_ago_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    seconds = compiler.process(element.clauses, **kw)
+    return f"(timezone('utc', statement_timestamp()) - make_interval(secs => ({seconds})))"
+
+
+@compiles(database_seconds_ago, "mysql")
+@compiles(database_seconds_ago, "mariadb")
+def _seconds_ago_mariadb(element: Any, compiler: Any, **kw: Any) -> str:
+    seconds = compiler.process(element.clauses, **kw)
+    return f"(UTC_TIMESTAMP(6) - INTERVAL ({seconds}) SECOND)"
+
+
 class database_days_ago(FunctionElement[datetime]):  # noqa: N801 - it is called like an SQL function
     """The database's own UTC time so many days ago; days: whole numbers, a value or an expression of columns."""
 

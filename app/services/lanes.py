@@ -8,8 +8,9 @@ Each function but give_up() is part of a transaction that is open.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, CursorResult, ScalarSelect, Table, and_, bindparam, delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.database import writing
@@ -22,25 +23,29 @@ from app.services.context import settings
 LONGEST_REST_SECONDS = 300.0
 # What a worker may need beside the answer; it may also have died.
 SLACK_SECONDS = 5.0
+# Their columns, not those of the classes: statements that each delivery needs are put together once, and cheap.
+_delivery, _webhook, _lane = (cast("Table", each.__table__) for each in (Delivery, Webhook, Lane))
+_ON_LANE = (
+    _delivery.c.kind == "webhook",
+    _webhook.c.scope == _delivery.c.target,
+    _lane.c.name == _webhook.c.lane,
+)
+_ANSWERED = delete(_lane).where(_lane.c.name == bindparam("lane"))
 GAVE_UP = "given up: the receiver has not answered in time for long"
 
 
-def resting(now: datetime) -> ColumnElement[bool]:
+def resting(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     """Whether the receiver of a delivery rests."""
-    return exists().where(
-        Delivery.kind == "webhook",
-        Webhook.scope == Delivery.target,
-        Lane.name == Webhook.lane,
-        Lane.rest_until > now,
-    )
+    return exists().where(*_ON_LANE, _lane.c.rest_until > now)
 
 
-def take(scope: str, now: datetime) -> bool:
-    """Before a call: whether nobody else is on a lane that does not answer."""
-    query = select(Lane.name).join(Webhook, Webhook.lane == Lane.name).where(Webhook.scope == scope)
-    name = db.session.scalar(query)
-    if name is None:
-        return True
+def lane_of_delivery() -> ScalarSelect[str]:
+    """The lane that a delivery goes by, as a column beside those of its row; NULL where its receiver answers."""
+    return select(_lane.c.name).where(*_ON_LANE).correlate(_delivery).scalar_subquery()
+
+
+def take(name: str, now: datetime) -> bool:
+    """Before a call on a lane that does not answer: whether nobody else is on it."""
     until = now + timedelta(seconds=settings().webhook.timeout_seconds + SLACK_SECONDS)
     return _write(name, now, rest_until=until)
 
@@ -61,7 +66,7 @@ def timed_out(name: str) -> None:
 
 def answered(name: str) -> None:
     """The receiver answered, or said quickly that it does not."""
-    db.session.execute(delete(Lane).where(Lane.name == name))
+    db.session.execute(_ANSWERED, {"lane": name})
 
 
 def give_up() -> int:
