@@ -34,9 +34,7 @@ def speech(settings: Settings) -> str:
     text = ", ".join(f"{language} ({engine})" for language, engine in engines.items())
     text += f"; not spoken: {silent}" if silent else ""
     if found["stale"]:
-        raise Doubtful(
-            f"{text}; what make speech installed is for another version of Python or of this product", INSTALL
-        )
+        raise Doubtful(f"{text}; what make speech installed is of another version, or for another Python", INSTALL)
     if settings.language not in engines:
         raise Doubtful(f"{text}; the default language is not spoken", INSTALL)
     return text

@@ -102,8 +102,9 @@ def take_voices(folder: Path, archive: bytes) -> None:
 
 
 def _run_pip(target: Path) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-input", "--disable-pip-version-check",
-               "--target", str(target), "--requirement", str(REQUIREMENTS)]  # fmt: skip
+    # misaki refuses Python 3.13 for the sake of what it asks for, which is not installed.
+    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--ignore-requires-python", "--no-input",
+               "--disable-pip-version-check", "--target", str(target), "--requirement", str(REQUIREMENTS)]  # fmt: skip
     if status := subprocess.run(command, check=False).returncode:
         raise NotInstalled(f"pip ended with code {status}, see above; nothing was changed.")
 

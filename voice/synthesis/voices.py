@@ -102,6 +102,11 @@ def asked_by(name: str) -> Asked:
     return Asked(known=False)
 
 
+def language_of(name: str) -> str:
+    """The language that a voice's name tells, or empty: Polly.Lucia is Spanish."""
+    return asked_by(name).language
+
+
 def tag_of(language: str) -> str:
     """A language as voices have it: cmn-Hans-CN and zh_cn are zh-CN, en-us is en-US; empty where it is none."""
     parts = [part for part in re.split(r"[-_]", language.strip()) if part]

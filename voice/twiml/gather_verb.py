@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from voice.media import SAMPLE_RATE
 from voice.media.key_tones import key_tones
+from voice.synthesis.voices import language_of
 from voice.twiml.document import Step
 from voice.twiml.journal import VerbLine
 from voice.twiml.script_run import GoTo, ScriptRun
@@ -68,8 +69,9 @@ def _told(gathered: Gathered) -> str:
 
 
 def say(run: ScriptRun, step: Step) -> bytes:
-    """The payload of a Say."""
-    return run.speech(step.text, step.attributes["language"] or run.script.language, step.attributes["voice"])
+    """The payload of a Say. Its language, else the one that its voice's name tells, else the number's."""
+    voice = step.attributes["voice"]
+    return run.speech(step.text, step.attributes["language"] or language_of(voice) or run.script.language, voice)
 
 
 def play(run: ScriptRun, step: Step) -> bytes:
