@@ -1,4 +1,4 @@
-"""The only door from the voice side to the application: mailboxes in, takes out.
+"""The door from the voice side to the application: mailboxes in, takes out (voice/take_store.py).
 
 It runs in the keeper process (voice/keeper.py), never in the process that paces media.
 """
@@ -8,17 +8,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import redis
 from sqlalchemy import func, select
-from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import selectinload
 
-from app import create_app
 from app.config import Settings
 from app.errors import NotFound
 from app.extensions import db
@@ -29,42 +26,30 @@ from app.services import (
     greetings,
     lamps,
     mailboxes,
-    messages,
     numbers,
     prompts,
     quota,
-    recordings,
     subscriptions,
     trace_rows,
-    trimmed,
 )
-from app.services import spool as app_spool
-from voice import retakes, spool, trimming
-from voice.errors import SpoolError
 from voice.mailbox import MailboxFacts, MessageCounts
-from voice.media import wav
-from voice.media.speech import speech_seconds
 from voice.sound_cache import SoundCache
+from voice.take_store import TakeStore
 from voice.twiml.script import Script
 
 log = logging.getLogger(__name__)
 HEARTBEAT_TTL_SECONDS = 15
 
 
-class Store:
+class Store(TakeStore):
     """The application as the voice worker sees it. Each method is one piece of work and one session."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._app = create_app(settings, portal=False)
+        super().__init__(settings)
         self.greetings = SoundCache(settings.instance / "voice" / "greetings")
         self.prompts = SoundCache(settings.instance / "voice" / "prompts")
         self._redis = redis.Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
         self._seen: object = None
-
-    def context(self) -> AbstractContextManager[object]:
-        """One session of the application, for one piece of work."""
-        return self._app.app_context()
 
     def find_mailbox(self, extensions: Iterable[str]) -> MailboxFacts | None:
         """The first of these extensions that has a living mailbox."""
@@ -119,114 +104,6 @@ class Store:
             ]
         self.prompts.keep_only(row["path"] for row in rows if row["path"])
         return rows
-
-    def save(self, take_id: str) -> bool:
-        """Make the message, or the recording of a call, of a finished take, or find it made; True once that is done.
-
-        Raises SpoolError for a take that can never become one, SQLAlchemyError where the database is away.
-        """
-        sidecar = spool.read(self._settings.spool_dir, take_id)
-        if sidecar.state == spool.RECORDING:
-            raise SpoolError(f"the take {take_id} is not finished")
-        take = self._take(sidecar)
-        with self._app.app_context():
-            try:
-                if isinstance(take, recordings.RecordingTake):
-                    recordings.save(take)
-                else:
-                    messages.save_take(take)
-            except (IntegrityError, DataError) as error:
-                raise SpoolError(f"the database refuses the take {take_id}: {error.orig}") from None
-        return True
-
-    def _take(self, sidecar: spool.Sidecar) -> messages.Take | recordings.RecordingTake:
-        try:
-            started_at = datetime.fromisoformat(sidecar.started_at).astimezone(UTC)
-        except (TypeError, ValueError, OverflowError):
-            raise SpoolError(f"the sidecar of {sidecar.id} says no time") from None
-        path = self._settings.spool_dir / f"{sidecar.id}.wav"
-        try:
-            if sidecar.again:
-                retakes.settle(path)
-            if sidecar.trimmed:
-                trimming.settle(path, sidecar.size)
-            sha256 = sidecar.sha256 or wav.sha256_of(path)
-        except OSError as error:
-            raise SpoolError(f"the recording of {sidecar.id} cannot be read: {error.strerror}") from None
-        if sidecar.recording_sid:
-            return self._recording(sidecar, started_at, sha256)
-        return messages.Take(
-            id=sidecar.id,
-            mailbox_id=sidecar.mailbox_id,
-            caller_number=sidecar.caller_number,
-            caller_name=sidecar.caller_name,
-            call_id=sidecar.call_id,
-            received_at=started_at,
-            duration=sidecar.duration,
-            size=sidecar.size,
-            sha256=sha256,
-            urgent=sidecar.urgent,
-            discarded=sidecar.state == spool.DISCARDED,
-            host=self._settings.host_name,
-            forwarded_from=sidecar.forwarded_from,
-            forwarded_by=sidecar.forwarded_by,
-        )
-
-    def _recording(self, sidecar: spool.Sidecar, started_at: datetime, sha256: str) -> recordings.RecordingTake:
-        return recordings.RecordingTake(
-            id=sidecar.id,
-            sid=sidecar.recording_sid,
-            call_sid=sidecar.call_sid,
-            caller=sidecar.caller_number,
-            called=sidecar.extension,
-            sip_call_id=sidecar.call_id,
-            started_at=started_at,
-            duration=sidecar.duration,
-            size=sidecar.size,
-            sha256=sha256,
-            host=self._settings.host_name,
-        )
-
-    def reconcile(self) -> int:
-        """Adopt what calls and crashes left in the spool; the number of takes adopted."""
-        adopted = self.adopt(spool.listing(self._settings.spool_dir))
-        # Last: what cannot be removed must not be in the way of messages.
-        spool.sweep(self._settings.spool_dir)
-        spool.sweep_copies(self._settings.spool_dir)
-        with self._app.app_context():
-            trimmed.sweep(self._settings)
-        return adopted
-
-    def adopt(self, ids: Sequence[str]) -> int:
-        """Complete those of these takes that nobody owns, and make their messages; the number of takes adopted."""
-        folder = self._settings.spool_dir
-        with self._app.app_context():
-            fates = messages.known_ids(ids) | recordings.known_ids(ids)
-        adopted = 0
-        for take_id in ids:
-            fate = fates.get(take_id)
-            if fate is messages.SpoolFate.OWED:
-                continue
-            try:
-                with spool.adopted(folder, take_id) as entry:
-                    if entry is None:
-                        continue
-                    if fate is messages.SpoolFate.STORED:
-                        app_spool.remove_spool(self._settings, take_id)
-                    elif self._finish(entry):
-                        self.save(take_id)
-                        adopted += 1
-                        log.warning(
-                            "adopted take=%s mailbox=%s state=%s ended_by=%s",
-                            take_id,
-                            entry.sidecar.extension,
-                            entry.sidecar.state,
-                            entry.sidecar.ended_by,
-                        )
-            except (SpoolError, OSError) as error:
-                # A bad block, a right that is missing: the other takes are not to wait for this one.
-                log.error("take=%s cannot be adopted: %s", take_id, error)
-        return adopted
 
     def find_counts(self, extensions: Iterable[str]) -> MessageCounts | None:
         """What waits in the mailbox of the first of these extensions that has one."""
@@ -299,52 +176,6 @@ class Store:
         with suppress(redis.RedisError):
             if keys:
                 self._redis.delete(*keys)
-
-    def _finish(self, entry: spool.SpoolEntry) -> bool:
-        """Complete what a crash interrupted; False where there is nothing to keep."""
-        if entry.sidecar.state != spool.RECORDING:
-            if not entry.sidecar.again:
-                # An attempt that its caller never came to the end of: the one before it is the take, in any case.
-                with suppress(OSError):
-                    retakes.forget(entry.wav)
-            return True
-        # It was not cut yet: it is whole.
-        trimming.forget_tail(entry.wav)
-        try:
-            duration, size = wav.complete_header(entry.wav)
-        except FileNotFoundError:
-            # The call died before the first block of audio was written.
-            entry.drop()
-            return False
-        except OSError as error:
-            # A full or broken disk: what there is stays, and is tried again.
-            raise SpoolError(f"its file cannot be completed: {error.strerror}") from error
-        if duration <= 0:
-            entry.drop()
-            return False
-        # An hour of a programmed call would be heard for nothing: it is kept in any case.
-        speech = 0.0 if entry.sidecar.recording_sid else speech_seconds(entry.wav)
-        entry.finish(
-            spool.COMPLETE if self._says_enough(entry.sidecar, speech, duration) else spool.DISCARDED,
-            duration=duration,
-            speech=speech,
-            size=size,
-            ended_by="crash",
-        )
-        return True
-
-    def _says_enough(self, sidecar: spool.Sidecar, speech: float, duration: float) -> bool:
-        """Whether a take whose end nobody saw is to be kept; of a programmed call, all that was recorded is."""
-        if sidecar.recording_sid:
-            return True
-        return speech >= self._min_speech(sidecar.mailbox_id) and duration >= self._settings.min_duration
-
-    def _min_speech(self, mailbox_id: str) -> float:
-        """Seconds of speech that a message of this mailbox needs."""
-        with self._app.app_context():
-            box = db.session.get(Mailbox, mailbox_id)
-            own = box.min_speech if box else None
-        return self._settings.min_speech if own is None else own
 
     def _facts(self, box: Mailbox, *, full: bool = False) -> MailboxFacts:
         phone = self._settings.phone
