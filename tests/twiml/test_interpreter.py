@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from dataclasses import replace
@@ -77,7 +78,7 @@ class TestStatusCallback:
         programme.call("<Say>Hello</Say>")
         asked = programme.status_callback()
         assert (asked["CallStatus"], asked["SequenceNumber"]) == ("completed", "0")
-        assert (asked["CallDuration"], asked["Duration"]) in (("0", "0"), ("1", "1"))
+        assert int(asked["Duration"]) == math.ceil(int(asked["CallDuration"]) / 60)
         assert asked["CallbackSource"] == "call-progress-events"
         assert asked["CallSid"] == programme.site.asked[0]["CallSid"]
         assert parsedate_to_datetime(asked["Timestamp"]).tzinfo is not None

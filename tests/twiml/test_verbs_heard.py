@@ -200,6 +200,6 @@ class TestPause:
 
 
 def test_tones_of_keys_are_heard_as_these_keys() -> None:
-    """What PlayKeys makes, the detector of keys takes."""
+    """What Play makes of digits, the detector of keys takes."""
     tones = g711.decode(key_tones("0123456789*#ABCD", Law.PCMA), Law.PCMA)
     assert KeyTones().hear(tones, []) == "0123456789*#ABCD"

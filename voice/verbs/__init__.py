@@ -2,7 +2,6 @@
 
 from voice.verbs.gather import Gather, Gathered
 from voice.verbs.hangup import Hangup
-from voice.verbs.keys import PlayKeys
 from voice.verbs.listen import Listen, Listened
 from voice.verbs.pause import Pause
 from voice.verbs.play import Play
@@ -18,7 +17,6 @@ __all__ = [
     "Listened",
     "Pause",
     "Play",
-    "PlayKeys",
     "Record",
     "Recorded",
     "Reject",
