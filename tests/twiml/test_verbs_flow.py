@@ -59,6 +59,18 @@ class TestRedirect:
             programme.ledger.states[-1].error == "7 documents followed each other, and nothing happened for the caller."
         )
 
+    def test_a_loop_shows_the_fallback_no_password(self, programme: Programme) -> None:
+        """ErrorUrl is without the user and password of the URL that failed."""
+        base = programme.site.base
+        voice_url = base.replace("://", "://robot:hunter2@") + "/voice"
+        programme.script = replace(programme.script, voice_url=voice_url, fallback_url=f"{base}/fallback")
+        programme.most_documents = 7
+        programme.site.serve("/fallback", "<Say>Sorry</Say>")
+        programme.call("<Redirect/>")
+        (asked,) = programme.site.of("/fallback")
+        assert (asked["ErrorCode"], asked["ErrorUrl"]) == ("11215", base.replace("://", "://***@") + "/voice")
+        assert programme.heard == ["Sorry", END]
+
     def test_a_loop_in_which_the_caller_hears_something_goes_on(self, programme: Programme) -> None:
         """A menu may come again as often as the caller likes."""
         programme.most_documents = 3

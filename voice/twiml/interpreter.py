@@ -131,10 +131,10 @@ class Documents:
         self._in_all += 1
         if self._in_a_row > most:
             text = f"{most} documents followed each other, and nothing happened for the caller."
-            raise ErrandFailed(codes.TOO_MANY_REDIRECTS, text, goto.url)
+            raise ErrandFailed(codes.TOO_MANY_REDIRECTS, text, shown(goto.url))
         if self._in_all > MOST_IN_ALL:
             text = f"The call has had {MOST_IN_ALL} documents, the most there may be."
-            raise ErrandFailed(codes.TOO_MANY_REDIRECTS, text, goto.url)
+            raise ErrandFailed(codes.TOO_MANY_REDIRECTS, text, shown(goto.url))
 
 
 def _status_of(run: ScriptRun, reason: str) -> str:
