@@ -138,10 +138,14 @@ def listing(cursor: str | None = None, limit: int = PER_PAGE) -> tuple[list[Line
     return lines[:limit], paging.cursor_of(last.created_at, last.id) if last else None
 
 
-def page(search: str = "", page: int = 1, per_page: int = PER_PAGE) -> Page:
-    """Those whose number, extension, name or address contains the text: numbers first, then mailboxes."""
+def page(search: str = "", page: int = 1, per_page: int = PER_PAGE, *, addresses: bool = True) -> Page:
+    """Those whose number, extension, name or address contains the text: numbers first, then mailboxes.
+
+    addresses: False where whoever searches may not see the passwords in them, which he could find letter by letter.
+    """
     text = fields.searchable(search)
-    searched = (Number.number, Mailbox.extension, func.lower(Number.name), func.lower(Number.voice_url))
+    searched = [Number.number, Mailbox.extension, func.lower(Number.name)]
+    searched += [func.lower(Number.voice_url)] if addresses else []
     matching = [or_(*(column.contains(text.lower(), autoescape=True) for column in searched))] if text else []
     counted = select(func.count()).select_from(Number).outerjoin(Mailbox, Mailbox.id == Number.mailbox_id)
     total = db.session.scalar(counted.where(*matching)) or 0

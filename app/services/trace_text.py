@@ -18,8 +18,9 @@ LONGEST_DETAIL = 8_000
 _LIMITS = ((4000, 1000, 100), (2000, 300, 60), (500, 100, 30), (100, 40, 10))
 _DEEPEST = 4
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_USERINFO = re.compile(r"(?<=://)[^\s/?#<>\"']{1,1000}@")
-_PARAMETER = re.compile(r"(?<=[?&;])([A-Za-z0-9_.%\[\]-]{1,100})=([^&;#\s\"'<>]{1,4000})")
+# Quotation marks and brackets may be a part of a password: rather too much is hidden than too little.
+_USERINFO = re.compile(r"(?<=://)[^\s/?#]{1,1000}@")
+_PARAMETER = re.compile(r"(?<=[?&;])([A-Za-z0-9_.%\[\]-]{1,100})=([^&;#\s\"<>]{1,4000})")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _SECRET = re.compile(r"passw|passphrase|passcode|secret|token|credential|signature|api.?key|access.?key|authoriz", re.I)
 _SECRET_WORDS = frozenset(("pwd", "pin", "auth", "cvv", "cvc"))

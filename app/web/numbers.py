@@ -6,6 +6,7 @@ They decide which program a caller talks to, so administrators change them; the 
 from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, render_template, request, url_for
+from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
@@ -13,6 +14,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from app.errors import Invalid
 from app.models import Mailbox
 from app.models.calls import CATCH_ALL
+from app.models.user import ADMIN
 from app.services import mailboxes, numbers, trace_text
 from app.services.context import settings
 from app.services.number_fields import METHODS
@@ -73,7 +75,8 @@ def index() -> AnyResponse:
     """The list; HTMX gets what a search finds."""
     search = request.args.get("search", "")[:100]
     page = min(request.args.get("page", 1, type=int), HIGHEST_PAGE)
-    context = {"listing": numbers.page(search, page), "search": search, "enabled": settings().programmable.enabled}
+    listing = numbers.page(search, page, addresses=current_user.role == ADMIN)
+    context = {"listing": listing, "search": search, "enabled": settings().programmable.enabled}
     return htmx.answer(render_template("numbers/_list.html" if htmx.wanted() else "numbers/index.html", **context))
 
 

@@ -136,6 +136,8 @@ class TestText:
         [
             ("http://user:pass@host/a", "http://***@host/a"),
             ("see https://u@h and http://v@w:1/", "see https://***@h and http://***@w:1/"),
+            ("http://user:pa'ss\"<>w@host/a", "http://***@host/a"),
+            ("http://h/?token=ab'cd&x=1", "http://h/?token=***&x=1"),
             ("http://h/?a=b&token=abc&pin=1#x", "http://h/?a=b&token=***&pin=***#x"),
             ("http://h/?AuthToken=a%20b;c=d", "http://h/?AuthToken=***;c=d"),
             ('<Play>http://h/?x=1&amp;api_key=z</Play>', '<Play>http://h/?x=1&amp;api_key=***</Play>'),

@@ -86,6 +86,14 @@ class TestList:
             assert "example.com/voice?token=***&amp;x=1" in text
             assert "8675309" not in text
 
+    def test_the_staff_searches_no_secrets(
+        self, admin_browser: Browser, browser: Browser, add: Callable[..., str]
+    ) -> None:
+        add("5551234", name="Sales", voice_url="https://anna:8675309@example.com/voice")
+        for text, by_admin, by_staff in (("8675309", True, False), ("example", True, False), ("sales", True, True)):
+            for who, found in ((admin_browser, by_admin), (browser, by_staff)):
+                assert (">5551234<" in who.get(f"{ALL}?search={text}", headers=HTMX).text) is found
+
     def test_a_search_is_a_part_of_the_page(self, admin_browser: Browser, add: Callable[..., str]) -> None:
         add("5551234", name="<b>Sales</b>")
         add("*")
