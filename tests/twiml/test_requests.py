@@ -6,6 +6,7 @@ import base64
 import json
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 import trustme
 
@@ -32,6 +34,7 @@ from tests.twiml.servers import (
     tone,
 )
 from voice.twiml import callbacks, codes
+from voice.twiml.cookies import Jar
 from voice.twiml.errand_runner import Runner
 from voice.twiml.errands import ErrandFailed, Exchange
 from voice.twiml.requests import Requests
@@ -199,6 +202,29 @@ class TestCookies:
         with receiving(reply(302, Location="/two", Set_Cookie="a=b"), document()) as receiver:
             runner.document(ask(receiver.url("/one")))
         assert receiver.requests[1].headers["cookie"] == "a=b"
+
+    def test_callbacks_use_them_beside_the_call(self) -> None:
+        jar, failures, interval = Jar(), list[BaseException](), sys.getswitchinterval()
+
+        def work(of: int) -> None:
+            try:
+                for number in range(300):
+                    jar.take("http://h.test/", httpx.Headers([("Set-Cookie", f"c{of}-{number % 60}=v")]))
+                    jar.header("http://h.test/")
+            except Exception as error:
+                failures.append(error)
+                raise
+
+        sys.setswitchinterval(1e-5)
+        try:
+            threads = [threading.Thread(target=work, args=(of,)) for of in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            sys.setswitchinterval(interval)
+        assert not failures
 
     def test_thousands_are_too_many(self, runner: Runner) -> None:
         lines = b"".join(b"Set-Cookie: c%d=1\r\n" % number for number in range(500))

@@ -29,6 +29,10 @@ def send(requests: Requests, ask: Ask, jar: Jar, closing: threading.Event) -> tu
             if pause is None or not _worth_another(error) or closing.wait(pause):
                 log.warning("a callback of call=%s failed: %s", ask.call_sid, error)
                 return exchanges
+        except Exception:
+            # Whoever counts callbacks is told of the end of each.
+            log.exception("a callback of call=%s failed by a fault of ours", ask.call_sid)
+            return exchanges
     raise AssertionError("not reached")
 
 

@@ -37,22 +37,25 @@ class Cookies:
 
 
 class Jar:
-    """One call's cookies."""
+    """One call's cookies. Safe from any thread: callbacks go beside the call."""
 
     def __init__(self) -> None:
         self._jar = CookieJar()
+        self._lock = threading.Lock()
 
     def header(self, url: str) -> list[tuple[str, str]]:
         """The Cookie header of a request to this URL, if it has any."""
         request = httpx.Request("GET", url)
-        httpx.Cookies(self._jar).set_cookie_header(request)
+        with self._lock:
+            httpx.Cookies(self._jar).set_cookie_header(request)
         cookie = request.headers.get("Cookie")
         return [("Cookie", cookie)] if cookie else []
 
     def take(self, url: str, headers: httpx.Headers) -> None:
         """Keep what an answer to this URL sets."""
         response = httpx.Response(200, headers=headers, request=httpx.Request("GET", url))
-        httpx.Cookies(self._jar).extract_cookies(response)
-        short = [each for each in self._jar if len(each.name) + len(each.value or "") <= MOST_CHARACTERS]
-        for cookie in set(self._jar) - set(short[:MOST_COOKIES]):
-            self._jar.clear(cookie.domain, cookie.path, cookie.name)
+        with self._lock:
+            httpx.Cookies(self._jar).extract_cookies(response)
+            short = [each for each in self._jar if len(each.name) + len(each.value or "") <= MOST_CHARACTERS]
+            for cookie in set(self._jar) - set(short[:MOST_COOKIES]):
+                self._jar.clear(cookie.domain, cookie.path, cookie.name)
