@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from app import create_app, doctor, migrate
+from app import create_app, doctor, doctor_speech, migrate
 from app.config import Settings, load_settings
 from app.extensions import db
 from app.models import Number, Webhook
@@ -188,6 +188,34 @@ def test_the_number_of_faults_is_returned(tmp_path: Path, capsys: pytest.Capture
     assert len(lines) == len(doctor.CHECKS)
     assert failed == sum(line.startswith("WRONG") for line in lines) > 0
     assert "s3cret" not in "\n".join(lines)
+
+
+class TestSpeech:
+    """Languages that texts of Say are spoken in."""
+
+    def test_what_speaks_and_what_does_not(self, tmp_path: Path) -> None:
+        spoken = doctor.speech(settings(tmp_path))
+        assert spoken == "en (pico), es (pico), fr (pico), de (pico), it (pico); not spoken: zh, ja"
+
+    def test_the_default_language_is_not_spoken(self, tmp_path: Path) -> None:
+        mine = settings(tmp_path, VOICEMAIL__LANGUAGE="zh")
+        with pytest.raises(doctor.Doubtful, match="the default language is not spoken") as doubt:
+            doctor.speech(mine)
+        assert "make speech" in str(doubt.value)
+
+    def test_an_installation_of_another_version(self, tmp_path: Path) -> None:
+        (tmp_path / "speech").mkdir()
+        with pytest.raises(doctor.Doubtful, match="what make speech installed is of another version"):
+            doctor.speech(settings(tmp_path))
+
+    def test_nothing_answers(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(doctor_speech, "COMMAND", ["/bin/false"])
+        with pytest.raises(doctor.Wrong, match="the engines cannot be asked"):
+            doctor.speech(settings(tmp_path))
+
+    def test_switched_off(self, tmp_path: Path) -> None:
+        mine = settings(tmp_path, VOICEMAIL__PROGRAMMABLE__ENABLED="false")
+        assert doctor.speech(mine) == "switched off: programmable.enabled"
 
 
 class TestNumbers:

@@ -43,6 +43,14 @@ def test_a_file_that_a_power_cut_left_is_no_sound(tmp_path: Path) -> None:
         assert cache(tmp_path).find("one") is None
 
 
+def test_payloads_of_a_broken_file_are_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "one.wav").write_bytes(b"")
+    (tmp_path / "one.pcmu").write_bytes(b"of another")
+    speech = cache(tmp_path)
+    speech.prepared(speech.put("one", SECOND))
+    assert (tmp_path / "one.pcmu").stat().st_size == 8000
+
+
 def test_the_longest_unused_goes_first(tmp_path: Path) -> None:
     speech = cache(tmp_path, 4 * SIZE)
     paths = [speech.put(f"s{number}", SECOND) for number in range(6)]

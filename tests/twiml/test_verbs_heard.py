@@ -51,6 +51,11 @@ class TestSay:
         programme.call('<Say>a</Say><Say language="fr-FR" voice="alice">b</Say>')
         assert programme.speaker.asked == [("a", "en", ""), ("b", "fr-FR", "alice")]
 
+    def test_a_voice_may_tell_the_language(self, programme: Programme) -> None:
+        """voice: where language is not given, the name of a voice tells it, if it has one."""
+        programme.call('<Say voice="Polly.Lucia">a</Say><Say voice="man">b</Say>')
+        assert programme.speaker.asked == [("a", "es-ES", "Polly.Lucia"), ("b", "en", "man")]
+
     def test_loop(self, programme: Programme) -> None:
         """loop: how many times."""
         programme.call('<Say loop="3">again</Say>')

@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from voice.media import SAMPLE_RATE
-from voice.prompts import prepare_payloads
+from voice.media.g711 import Law
+from voice.prompts import payload_path, prepare_payloads
 
 HEADER = 44
 # What was asked for a moment ago may be about to be played.
@@ -52,6 +53,9 @@ class SpeechCache:
                     sound.writeframes(pcm16)
                 part.flush()
                 os.fsync(part.fileno())
+                for law in Law:
+                    # Of another file of this name, which was not whole.
+                    payload_path(path, law).unlink(missing_ok=True)
                 os.replace(part.name, path)
             except BaseException:
                 with suppress(OSError):

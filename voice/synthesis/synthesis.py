@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ class Synthesis:
         self._cache = SpeechCache(settings.instance / "voice" / "speech", settings.programmable.cache_bytes // 2)
         self._once: Once[_Part] = Once()
         self._failed: dict[str, tuple[float, str]] = {}
+        self._lock = threading.Lock()
 
     def say(self, text: str, language: str = "", voice: str = "") -> Sound:
         """The sound of a text of up to 4096 characters, in a language (BCP 47; empty: the voice's, else the default).
@@ -135,12 +137,12 @@ class Synthesis:
             raise EngineFailed(failure)
         try:
             pcm16 = for_telephone(engine.synthesise(text, voice))
-            if not pcm16:
-                raise EngineFailed(f"“{_short(text)}” has nothing that the voice {voice.name} can speak.")
         except EngineFailed as error:
-            log.warning("engine=%s failed: %s", voice.engine, error)
+            log.warning("engine=%s failed on %d characters: %s", voice.engine, len(text), error)
             self._remember(name, str(error))
             raise
+        if not pcm16:
+            raise EngineFailed(f"“{_short(text)}” has nothing that the voice {voice.name} can speak.")
         try:
             return _Part(self._cache.put(name, pcm16), voice, cached=False)
         except OSError as error:
@@ -161,9 +163,10 @@ class Synthesis:
         return self._once.do(name, join)[0]
 
     def _remember(self, name: str, failure: str) -> None:
-        while len(self._failed) >= MOST_FAILED:
-            self._failed.pop(next(iter(self._failed)), None)
-        self._failed[name] = (time.monotonic() + FAILED_SECONDS, failure)
+        with self._lock:
+            while len(self._failed) >= MOST_FAILED:
+                del self._failed[next(iter(self._failed))]
+            self._failed[name] = (time.monotonic() + FAILED_SECONDS, failure)
 
 
 def _hash(parts: list[str]) -> str:
