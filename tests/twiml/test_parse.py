@@ -8,7 +8,7 @@ import pytest
 
 from tests.twiml.documents import URL, only, read, refused
 from voice.twiml.codes import ERRORS, NOTICES
-from voice.twiml.parse import MOST_NOTICES
+from voice.twiml.parse import MOST_NOTICES, MOST_VERBS
 from voice.twiml.table import NOT_YET, VERBS
 from voice.twiml.tree import MOST_BYTES, MOST_DEPTH
 
@@ -99,6 +99,15 @@ class TestXml:
         assert len(fits) == 65536
         assert len(read(fits).steps) == 1
         assert refused(fits.replace("x", "xx", 1)).code == 11750
+
+    def test_1000_verbs_are_the_most(self) -> None:
+        """Nested ones count; what is no verb does not."""
+        assert MOST_VERBS == 1000
+        fits = "<Response><Gather>" + "<Say>a</Say>" * 99 + "</Gather>" + "<Pause/>" * 900 + "<Sey/></Response>"
+        assert len(read(fits).steps) == 901
+        error = refused(fits.replace("<Sey/>", "<Hangup/>"))
+        assert (error.code, error.line) == (11750, 1)
+        assert str(error).endswith(": the document has more than 1000 verbs.")
 
     def test_32_elements_within_each_other_are_the_most(self) -> None:
         assert MOST_DEPTH == 32

@@ -61,7 +61,7 @@ ERRORS: dict[int, str] = {
     INVALID_REDIRECT: "An HTTP redirect to something that is never fetched.",
     HTTP_STATUS: "The server answered with a status that is no 2xx.",
     TLS: "The TLS connection could not be made: the certificate is not valid, for one.",
-    TOO_LARGE: "The answer is too large: a document has 64 kB at most.",
+    TOO_LARGE: "The answer is too large: a document has 64 kB and 1000 verbs at most.",
     EMPTY_BODY: "The answer is empty. A document that does nothing is `<Response/>`.",
     NOT_XML: "The answer is no XML that is taken: broken, with a document type or entities, too deep, in an unknown "
     "encoding.",
