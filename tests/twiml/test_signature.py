@@ -107,6 +107,8 @@ def test_capitals_are_signed_as_they_were_written(runner: Runner) -> None:
         ("https://example.test:8443?a=b", "https://example.test:8443/?a=b"),
         ("HTTPS://example.test/a", "https://example.test/a"),
         ("https://u:p@example.test/a#b", "https://example.test/a"),
+        ("https://example.test/a?", "https://example.test/a"),
+        ("https://example.test/a?q=b?", "https://example.test/a?q=b?"),
         ("https://[2001:DB8::1]:81/a", "https://[2001:DB8::1]:81/a"),
     ],
 )

@@ -44,8 +44,9 @@ def target_of(url: str) -> Target:
     host = _host_as_written(url.strip(), parsed.raw_host.decode())
     host = f"[{host}]" if ":" in host else host
     port = f":{parsed.port}" if parsed.port is not None else ""
+    path, _, query = parsed.raw_path.decode().partition("?")
     # A ? without anything after it is lost as soon as somebody takes a URL apart.
-    wire = f"{parsed.scheme}://{host}{port}{parsed.raw_path.decode().removesuffix('?')}"
+    wire = f"{parsed.scheme}://{host}{port}{path}{'?' if query else ''}{query}"
     given = f"{parsed.userinfo.decode()}@" if parsed.userinfo else ""
     place = net.place_of(parsed)
     return Target(
