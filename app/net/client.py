@@ -278,6 +278,8 @@ def _reason(error: Exception) -> tuple[str, str]:
         return "the name is not known", NAME
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"its certificate is not valid: {cause.verify_message.rstrip('.')}", CERTIFICATE
+    if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
+        return "TLS failed: wrong version number, as of a server that speaks http", TLS
     if isinstance(cause, ssl.SSLError):
         return f"TLS failed: {(cause.reason or 'no reason given').replace('_', ' ').lower()}", TLS
     if isinstance(cause, OSError) and cause.strerror:

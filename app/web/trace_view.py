@@ -21,7 +21,16 @@ STATUS_WORDS = {
     "canceled": "Given up by the caller",
 }
 # How the interpreter calls the end of a call that its documents brought about.
-OUTCOME_WORDS = {"document": "its documents came to their end"}
+OUTCOME_WORDS = {
+    "document": "its documents came to their end",
+    "error": "its documents failed",
+    "key": "a key ended the message",
+    "silence": "silence ended the message",
+    "tone": "a tone of the network ended the message",
+    "limit": "the message reached its longest duration",
+    "rejected": "Reject refused it",
+}
+MEANT_EMPTY = ("finishOnKey",)
 MOST_LINES, LONGEST_LINE = 200, 1000
 
 
@@ -98,7 +107,7 @@ def _line(step: StepFacts, started_at: datetime, over: bool) -> TraceLine:
         wrong=failed,
         running=step.kind == VERB and not step.outcome and not over,
         parameters=_pairs(detail.get("parameters")) if step.kind == REQUEST else (),
-        attributes=_pairs(detail.get("attributes")) if step.kind == VERB else (),
+        attributes=_given(detail.get("attributes")) if step.kind == VERB else (),
         source=_source(detail.get("body")) if step.kind == REQUEST else (),
     )
 
@@ -134,6 +143,11 @@ def _source(body: Any) -> tuple[Source, ...]:
     # As XML counts them: no other character ends a line.
     texts = body.rstrip().replace("\r\n", "\n").replace("\r", "\n").split("\n")[:MOST_LINES]
     return tuple(Source(number, text[:LONGEST_LINE]) for number, text in enumerate(texts, 1))
+
+
+def _given(value: Any) -> tuple[tuple[str, str], ...]:
+    """Attributes of a verb, without those that are empty and mean nothing by it."""
+    return tuple((name, text) for name, text in _pairs(value) if text or name in MEANT_EMPTY)
 
 
 def _pairs(value: Any) -> tuple[tuple[str, str], ...]:

@@ -1,4 +1,7 @@
-"""A survey: each question is asked, each answer recorded; /answers lists the recordings, call by call."""
+"""A survey: each question is asked, each answer recorded; /answers lists the recordings, call by call.
+
+It answers only requests that are ours: TWILIO_AUTH_TOKEN has to hold the token that the portal shows under Account.
+"""
 
 import os
 

@@ -249,7 +249,7 @@ class TestTls:
         with socket.create_server(("127.0.0.1", 0)) as plain:
             threading.Thread(target=lambda: plain.accept()[0].sendall(b"HTTP/1.1 400 No\r\n\r\n")).start()
             sentence = refusal(f"https://127.0.0.1:{plain.getsockname()[1]}/")
-        assert "TLS failed: wrong version number" in sentence
+        assert "TLS failed: wrong version number, as of a server that speaks http" in sentence
 
 
 def test_connections_end_with_the_client() -> None:

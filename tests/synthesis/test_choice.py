@@ -49,10 +49,10 @@ def test_the_voice_of_what_is_asked_for(language: str, voice: str, name: str) ->
 @pytest.mark.parametrize(
     ("language", "default", "heard", "said"),
     [
-        ("ja-JP", "fr", "fr-FR", "No voice here speaks Japanese, so French is heard: `make speech` installs"),
-        ("zh-CN", "ja", "en-US", "No voice here speaks Chinese, so English is heard: `make speech` installs"),
-        ("", "zh", "en-US", "No voice here speaks Chinese, so English is heard: `make speech` installs"),
-        ("ru-RU", "es", "es-ES", "No voice here speaks ru-RU, so Spanish is heard."),
+        ("ja-JP", "fr", "fr-FR", "No voice here speaks Japanese, so one for French is taken: `make speech` installs"),
+        ("zh-CN", "ja", "en-US", "No voice here speaks Chinese, so one for English is taken: `make speech` installs"),
+        ("", "zh", "en-US", "No voice here speaks Chinese, so one for English is taken: `make speech` installs"),
+        ("ru-RU", "es", "es-ES", "No voice here speaks ru-RU, so one for Spanish is taken."),
         ("tlhingan!", "es", "es-ES", '"tlhingan!" is no language, so Spanish is heard.'),
     ],
 )

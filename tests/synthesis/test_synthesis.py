@@ -109,7 +109,10 @@ def test_a_text_without_language_is_in_the_default_one(settings: Settings) -> No
     assert speech.say("Bonjour").language == "fr-FR"
     assert speech.say("Hello", "en").language == "en-US"
     sound = speech.say("Bonjour", "ja-JP", "Polly.Mizuki")
-    assert (sound.language, sound.notice[:56]) == ("fr-FR", "No voice here speaks Japanese, so French is heard: `make")
+    assert (sound.language, sound.notice[:64]) == (
+        "fr-FR",
+        "No voice here speaks Japanese, so one for French is taken: `make",
+    )
     speech.close()
 
 

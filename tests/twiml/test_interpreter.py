@@ -225,6 +225,21 @@ class TestApology:
         assert programme.heard == ["<application_error en>", END]
         assert programme.ledger.states[-1].error_code == 11100
 
+    def test_the_trace_says_what_was_wrong_where_and_what_the_caller_hears(
+        self, programme: Programme, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        programme.site.serve("/voice", body=b"<Response>\n  <Say>Q & A</Say>\n</Response>")
+        programme.call()
+        (problem,) = programme.ledger.of("notice")
+        assert problem.what.endswith("A bare & is written &amp;. The caller hears an apology.")
+        assert (problem.detail["code"], problem.detail["line"], problem.detail["column"]) == (12100, 2, 11)
+        assert "error=12100" in caplog.text
+
+    def test_a_verb_that_failed_is_marked(self, programme: Programme) -> None:
+        programme.call('<Voicemail mailbox="1999"/>')
+        line = programme.ledger.of("verb")[-1]
+        assert line.detail["error"] == line.outcome == "There is no mailbox 1999."
+
     def test_a_server_that_is_not_there(self, programme: Programme) -> None:
         programme.script = replace(programme.script, voice_url="http://127.0.0.1:9/voice")
         programme.call()

@@ -146,6 +146,23 @@ class TestTrace:
         # Where the document was wrong: beside what is wrong, and in the document itself.
         assert len(re.findall(r'<i>3</i>   <span class="wrong">&lt;Dance/&gt;</span>', text)) == 2
 
+    def test_what_failed_is_marked_and_empty_attributes_are_left_out(
+        self, admin_browser: Browser, write: Write
+    ) -> None:
+        why = "There is no mailbox 1999."
+        empty = {"mailbox": "1999", "reason": "", "finishOnKey": ""}
+        detail = {"line": 1, "error": why, "attributes": empty}
+        write(
+            STATE, entry(0, VERB, "Voicemail", outcome=why, detail=detail), entry(1, CALL, "completed", outcome="key")
+        )
+        text = re.sub(r"<[^>]*>", " ", admin_browser.get(PAGE).text)
+        text = " ".join(text.split())
+        assert text.count(why) == 1
+        assert "mailbox 1999 finishOnKey empty" in text
+        assert "reason" not in text
+        assert "a key ended the message" in text
+        assert 'class="badge urgent">Verb' in admin_browser.get(PAGE).text
+
     def test_a_running_call_renews_itself(self, admin_browser: Browser, write: Write) -> None:
         write(STATE, *TRACE)
         page = admin_browser.get(PAGE)

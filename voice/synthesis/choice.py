@@ -39,7 +39,7 @@ def choose(language: str, voice: str, engines: Sequence[str], default: str) -> C
         if not spoken:
             raise EngineFailed(f"Nothing here speaks {_name(tag)}, {_name(default)} or English; {ADVICE}.")
         advice = f": {ADVICE}" if _could_be_installed(tag) else ""
-        notices.append(f"No voice here speaks {_name(tag)}, so {_name(spoken)} is heard{advice}.")
+        notices.append(f"No voice here speaks {_name(tag)}, so one for {_name(spoken)} is taken{advice}.")
     voices = _in_order(_speakers(spoken, engines), spoken, asked, engines)
     if unmet := _unmet(voice.strip(), asked, voices[0], spoken == tag):
         notices.append(unmet)

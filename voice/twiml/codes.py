@@ -74,7 +74,7 @@ ERRORS: dict[int, str] = {
 
 NOTICES: dict[int, str] = {
     SCHEMA: "A verb, an attribute, a nested element or a text that means nothing here, or a wrong value without a "
-    "number of its own.",
+    "number of its own. A `<Voicemail>` whose mailbox is not there has it too, and ends the document.",
     GATHER_KEY: "`finishOnKey` of Gather.",
     GATHER_METHOD: "`method` of Gather.",
     GATHER_TIMEOUT: "`timeout` of Gather.",

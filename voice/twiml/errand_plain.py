@@ -49,12 +49,14 @@ def sound_of(given: Mapping[str, Any]) -> Sound:
 def from_failure(error: ErrandFailed) -> dict[str, Any]:
     """Why there is nothing, as JSON."""
     exchanges = from_exchanges(error.exchanges)
-    return {"code": error.code, "text": str(error), "url": error.url, "exchanges": exchanges}
+    place = {"line": error.line, "column": error.column}
+    return {"code": error.code, "text": str(error), "url": error.url, "exchanges": exchanges, **place}
 
 
 def failure_of(given: Mapping[str, Any]) -> ErrandFailed:
     """What from_failure() made."""
-    return ErrandFailed(given["code"], given["text"], given["url"], exchanges_of(given["exchanges"]))
+    exchanges = exchanges_of(given["exchanges"])
+    return ErrandFailed(given["code"], given["text"], given["url"], exchanges, given["line"], given["column"])
 
 
 def _pairs(given: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:

@@ -67,7 +67,8 @@ class Runner:
         try:
             return Fetched(self._document(reply), reply.exchanges)
         except DocumentError as error:
-            raise ErrandFailed(error.code, str(error), reply.exchanges[0].url, reply.exchanges) from None
+            asked = reply.exchanges[0].url
+            raise ErrandFailed(error.code, str(error), asked, reply.exchanges, error.line, error.column) from None
 
     def sound(self, url: str) -> Sound:
         """Fetch a sound of Play, or take it from the cache; ErrandFailed."""

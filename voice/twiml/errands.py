@@ -15,11 +15,21 @@ class ErrandFailed(VoiceError):
     """It could not be had. code: Twilio's number of the error (docs/twiml.md); str() is a sentence for the developer.
 
     url: what was asked for, or empty. exchanges: the requests of it, as in Fetched.
+    line, column: where the document that came is wrong, from 1, or 0 where it is no matter of a place.
     """
 
-    def __init__(self, code: int, text: str, url: str = "", exchanges: tuple[Exchange, ...] = ()) -> None:
+    def __init__(
+        self,
+        code: int,
+        text: str,
+        url: str = "",
+        exchanges: tuple[Exchange, ...] = (),
+        line: int = 0,
+        column: int = 0,
+    ) -> None:
         super().__init__(text)
         self.code, self.url, self.exchanges = code, url, exchanges
+        self.line, self.column = line, column
 
 
 @dataclass(frozen=True)

@@ -54,24 +54,27 @@ def _to_the_end(run: ScriptRun) -> Over:
     try:
         return Documents(run).run()
     except (ErrandFailed, SpoolError, OSError) as error:
-        code = error.code if isinstance(error, ErrandFailed) else codes.INTERNAL
-        log.warning("call=%s its script failed: %s", run.call.facts.call_id, error)
-        run.record.fault(code, str(error))
+        failure = error if isinstance(error, ErrandFailed) else ErrandFailed(codes.INTERNAL, str(error))
+        facts = run.call.facts
+        log.warning("call=%s to=%s error=%d %s", facts.call_id, run.script.number, failure.code, failure)
     except CallEnded:
         raise
     except Exception as error:
-        log.exception("call=%s its script failed by a fault of ours", run.call.facts.call_id)
+        log.exception("call=%s its documents failed by a fault of ours", run.call.facts.call_id)
         run.desk.on_fault()
-        run.record.fault(codes.INTERNAL, f"A fault of this program, which its log describes: {type(error).__name__}.")
-    return _stand_in(run)
+        text = f"A fault of this program, which its log describes: {type(error).__name__}."
+        failure = ErrandFailed(codes.INTERNAL, text)
+    return _stand_in(run, failure)
 
 
-def _stand_in(run: ScriptRun) -> Over:
+def _stand_in(run: ScriptRun, failure: ErrandFailed) -> Over:
     """No message is lost for a script that fails: the mailbox answers itself. A number apologises."""
+    run.record.fault(failure.code, str(failure))
     if run.mailbox is not None:
-        run.journal.note("The script failed: the mailbox answers itself, with its greeting.")
+        run.journal.failure(failure, "The mailbox answers itself, with its greeting.")
         run.answer()
         return Over(run.desk.leave_message(run.call, run.mailbox))
+    run.journal.failure(failure, "The caller hears an apology.")
     run.answer()
     Play(run.desk.prompts.prompt(APOLOGY, run.script.language, run.call.law)).run(run.call)
     hang_up(run)
@@ -120,7 +123,7 @@ class Documents:
         run, script = self._run, self._run.script
         self._fallbacks, self._in_a_row = self._fallbacks + 1, 0
         run.record.fault(failure.code, str(failure))
-        run.journal.note(f"{failure} The fallback URL is asked.", failure.code)
+        run.journal.failure(failure, "The fallback URL is asked.")
         extra = (("ErrorCode", str(failure.code)), ("ErrorUrl", failure.url or shown(run.document.url)))
         return GoTo(script.fallback_url, script.fallback_method, extra)
 

@@ -57,11 +57,20 @@ class Journal:
         """Something that the developer should know."""
         self.notice(Notice(code, text, step.line if step else 0, step.column if step else 0))
 
+    def failure(self, failure: ErrandFailed, then: str) -> None:
+        """What ended a document, marked where it stands in it. then: how the call goes on, as a sentence."""
+        self.notice(Notice(failure.code, f"{failure} {then}", failure.line, failure.column))
+
     @contextmanager
     def verb(self, step: Step) -> Iterator[VerbLine]:
         """A line for a verb: at its start, and again at its end with how it went."""
         line, began, at = VerbLine(), time.monotonic(), self._now().astimezone(UTC).isoformat()
-        detail = {"line": step.line, "column": step.column, "attributes": dict(step.attributes), "text": step.text}
+        detail: dict[str, Any] = {
+            "line": step.line,
+            "column": step.column,
+            "attributes": dict(step.attributes),
+            "text": step.text,
+        }
         position = self._write(VERB, step.name, "", detail, at=at)
         try:
             yield line
@@ -70,6 +79,7 @@ class Journal:
             raise
         except ErrandFailed as failure:
             line.outcome = str(failure)
+            detail = {**detail, "error": line.outcome}
             raise
         except Exception:
             line.outcome = "failed"

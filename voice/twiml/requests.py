@@ -218,7 +218,10 @@ class _Journey:
             own = target.base[: len(target.base) - self._added]
             return Reply(answer, own, target.base, tuple(self._exchanges))
         phrase = PHRASES.get(answer.status, "")
-        raise self._failed(codes.HTTP_STATUS, f"{target.place} answered {answer.status} {phrase}".rstrip() + ".")
+        text = f"{target.place} answered {answer.status} {phrase}".rstrip() + "."
+        if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            text += f" It was asked by {wish.method}."
+        raise self._failed(codes.HTTP_STATUS, text)
 
     def _failed(self, code: int, text: str, url: str = "") -> ErrandFailed:
         asked = self._exchanges[0].url if self._exchanges else shown(url)

@@ -79,7 +79,8 @@ SAY = Verb(
             "language", Kind.TEXT, "", "The language, such as `en` or `es-MX`", codes.SAY_LANGUAGE,
             support=Support.DIFFERS, shown="the number's",
             how="English, Spanish, French, German and Italian; `make speech` adds Chinese and Japanese; what nobody "
-            "speaks is said in another language, with a notice",
+            "speaks is said as if it were in another language, with a notice, or ends the document where that has no "
+            "sound for it",
         ),
         _loop(codes.SAY_LOOP),
     ),
