@@ -39,6 +39,9 @@ class SmtpSettings:
         None, "Certificates (PEM) to trust beside the system's, for a server with a private CA", kind="path"
     )
     timeout: float = setting(20.0, "Seconds that the server may be silent", minimum=0.1, maximum=120)
+    total_timeout: float = setting(
+        300.0, "Seconds that a mail may take, however slowly the server answers", minimum=0.1, maximum=500
+    )
     attachment: str = setting(
         "wav",
         "What is attached where the mailbox does not say: none, wav (16-bit PCM) or mp3",

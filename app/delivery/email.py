@@ -16,9 +16,8 @@ from app.config import Settings
 from app.delivery.errors import TemporaryError
 from app.errors import Unavailable
 from app.extensions import db
-from app.mail import facts, recording
+from app.mail import facts, kept, recording
 from app.mail.compose import compose
-from app.mail.connection import connect
 from app.mail.facts import Facts
 from app.mail.recording import TooLarge
 from app.mail.refusals import MailTooLarge
@@ -65,14 +64,13 @@ def _send(claim: Claim, settings: Settings, about: Facts, attachment: Attachment
     """Send it, without the recording where the server takes no mail as large; the note for the delivery's row."""
     key, address = claim.idempotency_key, claim.target
     letter = compose(about, address, settings, key=key, attachment=attachment, too_large=note == TOO_LARGE)
-    with connect(settings) as connection:
-        try:
-            said = connection.post(letter)
-        except MailTooLarge:
-            if attachment is None:
-                raise
-            said = connection.post(compose(about, address, settings, key=key, too_large=True))
-            note = REFUSED_SIZE
+    try:
+        said = kept.post(letter, settings)
+    except MailTooLarge:
+        if attachment is None:
+            raise
+        said = kept.post(compose(about, address, settings, key=key, too_large=True), settings)
+        note = REFUSED_SIZE
     log.info("delivery=%s mailed: %s", claim.delivery_id, said)
     return note
 

@@ -7,14 +7,18 @@ and errors that say what is wrong and whether trying again helps.
 from __future__ import annotations
 
 import ipaddress
+import select
 import smtplib
+import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
+from typing import Any, cast
 
 import flask_mail
 
+from app.alarms import Alarms
 from app.config import Settings
 from app.delivery.errors import DeliveryError, PermanentError, TemporaryError
 from app.mail import refusals
@@ -23,15 +27,25 @@ from app.mail.letter import Letter
 QUIT_SECONDS = 1.0
 ACCEPTED = 250
 FORWARDED = 251
+# The server ends the connection (RFC 5321 section 3.8).
+CLOSING = 421
+_late = Alarms("late mails")
 
 
 def connect(settings: Settings, seconds: float | None = None) -> Connection:
-    """A connection to smtp.host, to be entered. seconds: longest silence of the server, else smtp.timeout."""
+    """A connection to smtp.host, to be entered. seconds: longest silence of the server, else smtp.timeout.
+
+    Nothing takes longer than smtp.total_timeout however little the server says at a time: to be let in, or a mail.
+    """
     return Connection(settings, seconds or settings.smtp.timeout)
 
 
 class Connection(flask_mail.Connection):
-    """To be used in a `with` block, whose beginning raises TemporaryError where the server does not let us in."""
+    """To be used in a `with` block, whose beginning raises TemporaryError where the server does not let us in.
+
+    offered: whether the last mail was handed over, so that the server may have it. ended: whether the server has closed
+    the connection, or said that it does (421).
+    """
 
     def __init__(self, settings: Settings, seconds: float) -> None:
         smtp = settings.smtp
@@ -48,6 +62,8 @@ class Connection(flask_mail.Connection):
         )
         super().__init__(mail)
         self._smtp, self._seconds, self._name = smtp, seconds, settings.host_name
+        self.offered = self.ended = self._late = False
+        self._server: smtplib.SMTP | None = None
 
     def configure_host(self) -> smtplib.SMTP:
         """Connect, begin TLS and log in; TemporaryError."""
@@ -66,6 +82,10 @@ class Connection(flask_mail.Connection):
         return server
 
     def __exit__(self, kind: type[BaseException], error: BaseException, trace: TracebackType) -> None:
+        """As part()."""
+        self.part()
+
+    def part(self) -> None:
         """Say goodbye, and go whatever the answer is: what was accepted is accepted."""
         server, self.host = self.host, None
         if server is None:
@@ -73,7 +93,8 @@ class Connection(flask_mail.Connection):
         try:
             if server.sock is not None:
                 server.sock.settimeout(QUIT_SECONDS)
-                server.quit()
+                with _late.after(QUIT_SECONDS, self._cut_off):
+                    server.quit()
         except (smtplib.SMTPException, OSError):
             pass
         finally:
@@ -81,13 +102,15 @@ class Connection(flask_mail.Connection):
 
     def post(self, letter: Letter) -> str:
         """Send a letter; what the server said when it took it. TemporaryError, PermanentError, MailTooLarge."""
-        server = self._server()
+        self.offered = False
         with self._explained():
+            server = self._connected()
             content = letter.as_bytes()
             options = self._options(server, letter, len(content))
             self._expect(server.mail(letter.writer.address, options), f"mail from {letter.writer.address}")
             code, reply = server.rcpt(letter.to.address)
             self._expect((ACCEPTED if code == FORWARDED else code, reply), f"mail to {letter.to.address}")
+            self.offered = True
             try:
                 code, reply = server.data(content)
             except smtplib.SMTPDataError as refused:
@@ -96,19 +119,38 @@ class Connection(flask_mail.Connection):
             self.num_emails += 1
         return f"{code} {refusals.words_of(reply, self._smtp)}"
 
+    def quiet(self) -> bool:
+        """Whether the server is still there and has said nothing unasked, such as goodbye."""
+        sock = self.host.sock if self.host is not None else None
+        if sock is None or self.ended:
+            return False
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
+        return not poll.poll(0)
+
     def noop(self) -> None:
         """See that the server still answers; TemporaryError."""
         with self._explained():
-            self._server().noop()
+            self._connected().noop()
 
     def _open(self) -> smtplib.SMTP:
         smtp, seconds = self._smtp, self._seconds
         # The name is given so that smtplib does not ask the DNS for it, however long that takes.
         if self.mail.use_ssl:
-            return smtplib.SMTP_SSL(
-                smtp.host, smtp.port, local_hostname=self._name, timeout=seconds, context=self._context()
+            return _Tls(
+                self._opens, smtp.host, smtp.port, local_hostname=self._name, timeout=seconds, context=self._context()
             )
-        return smtplib.SMTP(smtp.host, smtp.port, local_hostname=self._name, timeout=seconds)
+        return _Plain(self._opens, smtp.host, smtp.port, local_hostname=self._name, timeout=seconds)
+
+    def _opens(self, server: smtplib.SMTP) -> None:
+        self._server = server
+
+    def _cut_off(self) -> None:
+        """End what takes too long: whoever waits for the server hears that it is gone."""
+        self._late = True
+        with suppress(OSError, AttributeError):
+            # Not the TLS socket's own, which is for the thread that reads.
+            socket.socket.shutdown(cast("socket.socket", cast("smtplib.SMTP", self._server).sock), socket.SHUT_RDWR)
 
     def _introduce(self, server: smtplib.SMTP) -> None:
         """A host without a domain names itself by its address (RFC 5321 section 4.1.3)."""
@@ -139,12 +181,13 @@ class Connection(flask_mail.Connection):
     def _expect(self, answer: tuple[int, bytes], what: str) -> None:
         code, reply = answer
         if code != ACCEPTED:
+            self.ended = self.ended or code == CLOSING
             with suppress(smtplib.SMTPException, OSError):
                 # For the next letter; a server that went away has said all that counts.
-                self._server().rset()
+                self._connected().rset()
             raise refusals.of_reply(code, reply, what, self._smtp)
 
-    def _server(self) -> smtplib.SMTP:
+    def _connected(self) -> smtplib.SMTP:
         if self.host is None:
             raise TemporaryError(f"{self._smtp.host} is not connected")
         return self.host
@@ -152,12 +195,33 @@ class Connection(flask_mail.Connection):
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """What goes wrong with the server, as what the outbox understands."""
+        self._late = False
         try:
-            yield
+            with _late.after(self._smtp.total_timeout, self._cut_off):
+                yield
         except DeliveryError:
             raise
         except (smtplib.SMTPException, OSError, UnicodeError) as error:
+            if self._late:
+                raise refusals.too_slow(self._smtp) from error
+            self.ended = isinstance(error, (smtplib.SMTPServerDisconnected, ConnectionError))
             raise refusals.of_connecting(error, self._smtp, self._seconds) from error
+
+
+class _Noted(smtplib.SMTP):
+    """Shows itself before it connects, so that somebody else can cut it off."""
+
+    def __init__(self, opens: Callable[[smtplib.SMTP], None], *args: Any, **options: Any) -> None:
+        opens(self)
+        super().__init__(*args, **options)
+
+
+class _Plain(_Noted):
+    """Begins without TLS."""
+
+
+class _Tls(_Noted, smtplib.SMTP_SSL):
+    """TLS from the start."""
 
 
 def _bytes(reply: bytes | str) -> bytes:

@@ -35,6 +35,11 @@ def of_connecting(error: Exception, smtp: SmtpSettings, seconds: float) -> Tempo
     return TemporaryError(f"{_where(smtp)} {_reason(error, smtp, seconds)}")
 
 
+def too_slow(smtp: SmtpSettings) -> TemporaryError:
+    """The error for a server that always says something, and never comes to an end."""
+    return TemporaryError(f"{_where(smtp)} takes longer than {smtp.total_timeout:g} s")
+
+
 def words_of(reply: bytes | str, smtp: SmtpSettings) -> str:
     """What a server said, on one line, of a sensible length, without the password should it be in there."""
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
