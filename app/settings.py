@@ -170,7 +170,11 @@ class SipSettings:
 class LimitSettings:
     upload_bytes: int = setting(30_000_000, "Largest file that may be uploaded", minimum=100_000)
     greeting_seconds: int = setting(180, "Longest greeting", minimum=5, maximum=600)
-    free_disk_bytes: int = setting(200_000_000, "Below this much free disk in the spool, calls get 503", minimum=0)
+    free_disk_bytes: int = setting(
+        200_000_000,
+        "Below this much free disk in the spool, calls to mailboxes get 503, and Record ends a call",
+        minimum=0,
+    )
     max_messages: int = setting(
         0, "Messages that a mailbox holds, the trash not counted; 0: any number", minimum=0, maximum=1_000_000
     )

@@ -126,6 +126,15 @@ def test_silence_after_the_last_word_is_cut_whatever_ended_it(
     assert committed.adopted == []
 
 
+def test_a_disk_that_is_almost_full_takes_none(tmp_path: Path, writer: SpoolWriter) -> None:
+    """limits.free_disk_bytes: what is left is for what runs, and for messages."""
+    call, _, _ = scripted_call(writer)
+    recordings = Recordings(Place(tmp_path, ACCOUNT, "", free_disk=1 << 60), Committed())
+    with pytest.raises(SpoolError, match="no room"), recordings.begin(call, CALL_SID):
+        pytest.fail("it was begun")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_trimming_all_of_it_stays(tmp_path: Path, writer: SpoolWriter) -> None:
     everything = sent(SILENCE, SAID, SILENCE)
     _, seconds, _ = made(tmp_path, writer, everything, SilenceReached(), trim=False)

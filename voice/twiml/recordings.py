@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from app.account import Account, account_of
 from app.config import Settings
 from voice import spool, trimming
 from voice.call import Call
+from voice.errors import SpoolError
 from voice.media import SAMPLE_RATE
 from voice.media.wav import HEADER_SIZE
 from voice.verbs.record import SILENCE, Recorded
@@ -42,18 +44,20 @@ class Place:
     """Where recordings are made, and how they are called outside.
 
     folder: the spool. public_url: of the portal, without a slash at its end. trailing_silence: seconds that are left
-    after the last word where silence is cut off.
+    after the last word where silence is cut off. free_disk: below so many bytes free in the spool nothing is recorded.
     """
 
     folder: Path
     account: Account
     public_url: str
     trailing_silence: float = 0.5
+    free_disk: int = 0
 
     @classmethod
     def of(cls, settings: Settings) -> Place:
         """As the settings say; SettingsError where the account cannot be made."""
-        return cls(settings.spool_dir, account_of(settings), settings.public_url, settings.trailing_silence)
+        account, free_disk = account_of(settings), settings.limits.free_disk_bytes
+        return cls(settings.spool_dir, account, settings.public_url, settings.trailing_silence, free_disk)
 
 
 class RecordingTake:
@@ -129,10 +133,11 @@ class Recordings:
 
     @contextmanager
     def begin(self, call: Call, call_sid: str) -> Iterator[RecordingTake]:
-        """Own a new recording of a call while the block runs; SpoolError where the spool cannot be written.
+        """Own a new recording of a call while the block runs; SpoolError where the spool is full or cannot be written.
 
         call_sid: CA and 32 hexadecimal digits. What the block did not finish is adopted at once, as after a crash.
         """
+        self._check_disk()
         entry = spool.SpoolEntry.begin(
             self._place.folder,
             mailbox_id="",
@@ -150,6 +155,17 @@ class Recordings:
             yield take
         finally:
             self._give_up(entry, take)
+
+    def _check_disk(self) -> None:
+        """What is free beyond that is for recordings that run, and for messages."""
+        try:
+            free = shutil.disk_usage(self._place.folder).free
+        except FileNotFoundError:
+            # It is made by the first recording.
+            return
+        if free < self._place.free_disk:
+            log.critical("free disk %d bytes is below limits.free_disk_bytes, nothing is recorded", free)
+            raise SpoolError("The disk of the voice worker has no room for recordings.")
 
     def _give_up(self, entry: spool.SpoolEntry, take: RecordingTake) -> None:
         """Nobody owns it any more. One that is neither finished nor empty is for the keeper to complete."""
