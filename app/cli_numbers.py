@@ -14,6 +14,15 @@ from app.services.context import settings
 from app.services.numbers import Details
 from app.services.trace_text import masked
 
+# The option of each field that can be wrong; NUMBER and --mailbox speak for themselves.
+OPTIONS = {
+    "voice_url": "--url",
+    "voice_method": "--method",
+    "fallback_url": "--fallback",
+    "fallback_method": "--fallback-method",
+    "status_callback": "--status-callback",
+    "status_callback_method": "--status-callback-method",
+}
 number_commands = AppGroup("number", help="Numbers whose calls are answered by TwiML documents.")
 account_commands = AppGroup("account", help="The account that signs requests, and opens the REST calls.")
 
@@ -44,7 +53,11 @@ def add_number(number: str, url: str, method: str, fallback: str, language: str 
         status_callback=status_callback,
         **options,
     )
-    row = numbers.create(details, extension=mailbox, actor=ACTOR)
+    try:
+        row = numbers.create(details, extension=mailbox, actor=ACTOR)
+    except Invalid as error:
+        said = {name: f"{OPTIONS[name]}: {why}" if name in OPTIONS else why for name, why in error.fields.items()}
+        raise Invalid(said) from None
     click.echo(f"Calls to {f'mailbox {mailbox}' if mailbox else row.number} are answered by {masked(row.voice_url)}.")
     for sentence in numbers.warnings(row, networks_of_programs(settings())):
         click.echo(sentence, err=True)

@@ -178,6 +178,8 @@ def test_number_add_says_what_is_wrong(app: Flask, mailbox: str) -> None:
     said = refused(run(app, "number", "add", "a b", "--url", "no url", "--method", "PUT", "--fallback", "x"))
     for words in ("SIP user name", "not an http or https address", "POST or GET"):
         assert words in said
+    assert "--url: This is not an http" in said
+    assert "--fallback: This is not an http" in said
     assert "leads to mailbox 1001" in refused(run(app, "number", "add", mailbox, "--url", "http://example.com/"))
     assert "not both" in refused(run(app, "number", "add", "1", "--mailbox", mailbox, "--url", "http://example.com/"))
     assert "Type what callers dial" in refused(run(app, "number", "add", "--url", "http://example.com/"))

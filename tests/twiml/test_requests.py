@@ -360,6 +360,7 @@ class TestBadAnswers:
             error = failure(runner, receiver.url())
         assert error.code == codes.HTTP_STATUS
         assert str(error).startswith(f"127.0.0.1:{receiver.port} answered {status} ")
+        assert ("It was asked by POST." in str(error)) is (status == 405)
         assert error.exchanges[0].body == "<h1>No</h1>"
 
     @pytest.mark.parametrize("status", [200, 204])
