@@ -20,6 +20,8 @@ _DEEPEST = 4
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Quotation marks and brackets may be a part of a password: rather too much is hidden than too little.
 _USERINFO = re.compile(r"(?<=://)[^\s/?#]{1,1000}@")
+# Where a text was cut off, what follows the // may be the beginning of a password.
+_CUT = re.compile(r"(?<=://)[^\s/?#]{1,1000}…\Z")
 _PARAMETER = re.compile(r"(?<=[?&;])([A-Za-z0-9_.%\[\]-]{1,100})=([^&;#\s\"<>]{1,4000})")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _SECRET = re.compile(r"passw|passphrase|passcode|secret|token|credential|signature|api.?key|access.?key|authoriz", re.I)
@@ -39,7 +41,8 @@ def masked(text: str) -> str:
     """A text without the secrets of the URLs within it."""
     if "=" in text:
         text = _PARAMETER.sub(lambda found: f"{found[1]}={HIDDEN if is_secret(found[1]) else found[2]}", text)
-    return _USERINFO.sub(f"{HIDDEN}@", text) if "@" in text else text
+    text = _USERINFO.sub(f"{HIDDEN}@", text) if "@" in text else text
+    return _CUT.sub(f"{HIDDEN}…", text) if text.endswith("…") else text
 
 
 def storable(text: str, longest: int) -> str:

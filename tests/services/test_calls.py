@@ -142,6 +142,8 @@ class TestText:
             ("http://h/?AuthToken=a%20b;c=d", "http://h/?AuthToken=***;c=d"),
             ('<Play>http://h/?x=1&amp;api_key=z</Play>', '<Play>http://h/?x=1&amp;api_key=***</Play>'),
             ('<Redirect>"/a?password=p"', '<Redirect>"/a?password=***"'),
+            ("<Play>https://user:pass…", "<Play>https://***…"),
+            ("<Play>https://user@host/a…", "<Play>https://***@host/a…"),
             ("mail anna@example.com", "mail anna@example.com"),
             ("http://h/?opinion=good&spinner=1", "http://h/?opinion=good&spinner=1"),
         ],

@@ -551,7 +551,10 @@ class TestCallbacks:
         assert all(is_signed(came) for came in receiver.requests)
 
     def test_a_url_that_is_none(self, runner: Runner) -> None:
-        assert self.exchanges(runner, "no url") == ()
+        """Nothing was sent; the developer sees why all the same."""
+        (told,) = self.exchanges(runner, "ftp://u:p@host/")
+        assert (told.method, told.url, told.status) == ("POST", "ftp://***@host/", 0)
+        assert "This is not an http or https address" in told.error
 
     def test_it_has_the_cookies_of_its_call_though_that_is_over(self, runner: Runner) -> None:
         with receiving(document(Set_Cookie="a=b"), reply(204)) as receiver:

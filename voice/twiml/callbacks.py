@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from voice.twiml import codes
 from voice.twiml.cookies import Jar
 from voice.twiml.errands import Ask, ErrandFailed, Exchange
 from voice.twiml.requests import Requests, Wish
+from voice.twiml.urls import shown, shown_parameters
 
 log = logging.getLogger(__name__)
 PAUSES = (1.0, 5.0)
@@ -25,7 +27,7 @@ def send(requests: Requests, ask: Ask, jar: Jar, closing: threading.Event) -> tu
         try:
             return exchanges + requests.fetch(Wish(ask.url, ask.method, ask.parameters), jar).exchanges
         except ErrandFailed as error:
-            exchanges += error.exchanges
+            exchanges += error.exchanges or (_not_sent(ask, error),)
             if pause is None or not _worth_another(error) or closing.wait(pause):
                 log.warning("a callback of call=%s failed: %s", ask.call_sid, error)
                 return exchanges
@@ -46,3 +48,9 @@ def _worth_another(error: ErrandFailed) -> bool:
         return False
     status = error.exchanges[-1].status if error.exchanges else 0
     return not 400 <= status < 500 or status in AGAIN_STATUSES
+
+
+def _not_sent(ask: Ask, error: ErrandFailed) -> Exchange:
+    """A request that never went out, for the trace."""
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return Exchange(ask.method, shown(ask.url), shown_parameters(ask.parameters), at, 0.0, error=str(error))
