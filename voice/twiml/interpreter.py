@@ -29,7 +29,7 @@ ERROR = "error"
 def run_script(
     call: Call, script: Script, desk: ScriptDesk, mailbox: MailboxFacts | None = None, sid: str = ""
 ) -> Outcome:
-    """Answer a call by the documents of a script, to its end; it raises nothing but CallEnded.
+    """Answer a call by the documents of a script, to its end; CallEnded where the caller ends it.
 
     mailbox: whose greeting it stands for, None for a number's. sid: where the call has one already.
     What cannot be had goes to the fallback URL; without one the caller hears an apology, or the mailbox itself.
