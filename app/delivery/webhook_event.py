@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from app.extensions import db
 from app.models import Event, Mailbox, Message
@@ -24,23 +25,26 @@ def event_of(claim: Claim) -> dict[str, Any]:
 
     The link to the recording is made anew at each attempt, so that a late one is as good as the first.
     """
-    message = db.session.get(Message, claim.message_id)
-    if message is None:
+    query = select(Message, Event.created_at).outerjoin(Event, Event.id == claim.event_id)
+    query = query.options(joinedload(Message.mailbox)).where(Message.id == claim.message_id)
+    found = db.session.execute(query).first()
+    if found is None:
         raise Nothing("the message is gone")
+    message: Message = found[0]
+    created_at: datetime | None = found[1]
     deleted = claim.event == events.MESSAGE_DELETED
     if message.purged_at is not None and not deleted:
         raise Nothing("the message was purged")
     box = message.mailbox
     if box.live_extension is None:
         raise Nothing("the mailbox was deleted")
-    created_at = db.session.scalar(select(Event.created_at).where(Event.id == claim.event_id)) or message.received_at
     audio_url, expires_at = (None, None) if deleted else audio_links.link_of(message.id, utc_now())
     told = {
         **facts_of(message, box.extension),
         "audio_url": audio_url,
         "audio_expires_at": expires_at.isoformat() if expires_at else None,
     }
-    return _event(claim.event_id, claim.event, created_at, box, told)
+    return _event(claim.event_id, claim.event, created_at or message.received_at, box, told)
 
 
 def test_event(box: Mailbox | None) -> dict[str, Any]:

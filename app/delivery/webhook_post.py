@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from typing import Any
@@ -32,11 +33,12 @@ def post(hook: Hook, event: dict[str, Any], key: str, settings: Settings) -> net
         ("Idempotency-Key", key),
         (SIGNATURE, timestamped(hook.secret, body, int(time.time()))),
     ]
-    with _client(settings) as client:
-        return client.request("POST", hook.url, headers=headers, content=body)
+    client = _client(tuple(settings.webhook.allowed_networks), settings.webhook.timeout_seconds)
+    return client.request("POST", hook.url, headers=headers, content=body)
 
 
-def _client(settings: Settings) -> net.Client:
-    total = settings.webhook.timeout_seconds
+@functools.lru_cache(maxsize=4)
+def _client(allowed: tuple[str, ...], total: float) -> net.Client:
+    """Kept with its connections: to make one took longer than a call."""
     limits = net.Limits(connect=min(5.0, total), read=total, total=total)
-    return net.Client(allowed=settings.webhook.allowed_networks, limits=limits)
+    return net.Client(allowed=allowed, limits=limits)

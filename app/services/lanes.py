@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.database import writing
 from app.extensions import db
-from app.models import Delivery, Lane, Webhook
+from app.models import Attempt, Delivery, Lane, Webhook
 from app.models.base import database_now
 from app.models.delivery import FAILED, PENDING
 from app.services.context import settings
@@ -23,6 +23,8 @@ from app.services.context import settings
 LONGEST_REST_SECONDS = 300.0
 # What a worker may need beside the answer; it may also have died.
 SLACK_SECONDS = 5.0
+# Deliveries that are given up in one transaction.
+TOGETHER = 200
 # Their columns, not those of the classes: statements that each delivery needs are put together once, and cheap.
 _delivery, _webhook, _lane = (cast("Table", each.__table__) for each in (Delivery, Webhook, Lane))
 _ON_LANE = (
@@ -77,13 +79,27 @@ def give_up() -> int:
         Delivery.created_at < now - 2 * timedelta(seconds=settings().delivery.give_up_seconds),
         resting(now),
     )
-    ids = list(db.session.scalars(select(Delivery.id).where(overdue)))
+    found = db.session.execute(select(Delivery.id, Delivery.attempts).where(overdue)).all()
     db.session.rollback()
-    if ids:
+    given_up = 0
+    for start in range(0, len(found), TOGETHER):
         with writing():
-            lost = update(Delivery).where(Delivery.id.in_(ids), Delivery.state == PENDING)
-            db.session.execute(lost.values(state=FAILED, last_error=GAVE_UP, done_at=now))
-    return len(ids)
+            given_up += sum(_give_up(row.id, row.attempts, now) for row in found[start : start + TOGETHER])
+    return given_up
+
+
+def _give_up(delivery_id: str, attempts: int, now: datetime) -> bool:
+    """End a delivery that still waits, and say so in its history, in the transaction that is open; whether it did."""
+    still = update(Delivery).where(Delivery.id == delivery_id, Delivery.state == PENDING, Delivery.attempts == attempts)
+    ended = db.session.execute(
+        still.values(state=FAILED, last_error=GAVE_UP, done_at=now).execution_options(synchronize_session=False)
+    )
+    assert isinstance(ended, CursorResult)  # noqa: S101 - tells the type checker
+    if not ended.rowcount:
+        return False
+    # No attempt was made: nobody started one, and the number is that of the last.
+    db.session.add(Attempt(delivery_id=delivery_id, attempt=attempts, ended_at=now, state=FAILED, error=GAVE_UP))
+    return True
 
 
 def _rest(timeouts: int) -> float:

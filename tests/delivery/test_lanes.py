@@ -12,8 +12,8 @@ from app.database import writing
 from app.extensions import db
 from app.models import Delivery, Lane
 from app.models.base import database_now
+from app.services import deliveries, outbox
 from app.services import lanes as rests
-from app.services import outbox
 from tests.delivery.hooked import (
     box,
     deliver,
@@ -162,6 +162,11 @@ def test_what_waited_for_days_is_given_up(hung):
     assert [(row.state, row.last_error) for row in owed(old)] == [("failed", rests.GAVE_UP)]
     assert owed(young)[0].state == "pending"
     assert rests.give_up() == 0
+    [ended] = owed(old)
+    tried, last = deliveries.histories([ended.id])[ended.id]
+    assert (tried.state, tried.attempt) == ("pending", 1)
+    assert (last.state, last.attempt, last.error) == ("failed", 1, rests.GAVE_UP)
+    assert (last.started_at, last.next_try_at, last.ended_at) == (None, None, ended.done_at)
 
 
 def test_old_deliveries_of_others_are_not_given_up(hung):
