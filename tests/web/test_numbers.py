@@ -200,6 +200,15 @@ class TestOwnDocument:
         assert admin_browser.submit(f"{one}/delete", f"{one}/delete").location == self.MAILBOX
         assert "answers with its greeting again" in admin_browser.get(self.MAILBOX).text
 
+    def test_it_says_that_the_mailbox_answers_where_the_document_fails(
+        self, admin_browser: Browser, mailbox: str
+    ) -> None:
+        form = admin_browser.get(self.PAGE).text
+        assert "the mailbox answers itself, with its greeting" in form
+        assert "apology" not in form
+        made = admin_browser.submit(self.PAGE, self.PAGE, {"voice_url": URL})
+        assert "none: the mailbox answers itself" in admin_browser.get(made.location).text
+
     def test_one_that_is_switched_off(
         self, app: Flask, browser: Browser, mailbox: str, add: Callable[..., str]
     ) -> None:

@@ -153,11 +153,15 @@ class TestTrace:
         empty = {"mailbox": "1999", "reason": "", "finishOnKey": ""}
         detail = {"line": 1, "error": why, "attributes": empty}
         write(
-            STATE, entry(0, VERB, "Voicemail", outcome=why, detail=detail), entry(1, CALL, "completed", outcome="key")
+            STATE,
+            entry(0, VERB, "Voicemail", outcome=why, detail=detail),
+            entry(1, NOTICE, "It failed.", detail={"code": 12200}),
+            entry(2, CALL, "completed", outcome="key"),
         )
         text = re.sub(r"<[^>]*>", " ", admin_browser.get(PAGE).text)
         text = " ".join(text.split())
         assert text.count(why) == 1
+        assert "It failed. error 12200" in text
         assert "mailbox 1999 finishOnKey empty" in text
         assert "reason" not in text
         assert "a key ended the message" in text
