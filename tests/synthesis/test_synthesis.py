@@ -180,6 +180,22 @@ def test_what_failed_a_moment_ago_is_not_tried_again(open_faulty: Callable[..., 
     assert faulty.asked() == ["Please crash."]
 
 
+def test_what_an_engine_had_no_time_for_is_said_a_moment_later(
+    open_faulty: Callable[..., Faulty], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faulty = open_faulty()
+    pool = faulty.speech._engines.here()[PICO]
+    assert isinstance(pool, EnginePool)
+    busy = [pool._free.get() for _ in range(2)]
+    with monkeypatch.context() as hurried:
+        hurried.setattr(pool, "_seconds", 0.01)
+        with pytest.raises(ErrandFailed, match="is busy"):
+            faulty.say("Hello.")
+    for process in busy:
+        pool._free.put(process)
+    assert faulty.say("Hello.").notice == ""
+
+
 def test_failures_are_forgotten_in_time_and_never_too_many(
     open_faulty: Callable[..., Faulty], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,10 @@ class EngineDied(EngineFailed):
     """The engine's process crashed or took too long, and is gone."""
 
 
+class EngineAway(EngineFailed):
+    """The engine has no time, or does not run: it says nothing of the text, which may be spoken a moment later."""
+
+
 @dataclass(frozen=True)
 class Voice:
     """A voice of an engine. language: a BCP 47 tag such as en-GB. sex: woman or man."""

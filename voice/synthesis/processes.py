@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import IO
 
 from app.config import PROJECT_ROOT
-from voice.synthesis.engine import EngineDied, EngineFailed, Samples, Voice
+from voice.synthesis.engine import EngineAway, EngineDied, EngineFailed, Samples, Voice
 from voice.synthesis.voices import VOICES
 
 MOST_BYTES = 64_000_000
@@ -138,11 +138,11 @@ class EnginePool:
     def synthesise(self, text: str, voice: Voice) -> Samples:
         """Speak a sentence in one of the processes. EngineFailed."""
         if self._closed:
-            raise EngineFailed(f"The engine {self._name} is closed.")
+            raise EngineAway(f"The engine {self._name} is closed.")
         try:
             process = self._free.get(timeout=self._seconds)
         except queue.Empty:
-            raise EngineFailed(f"The engine {self._name} is busy.") from None
+            raise EngineAway(f"The engine {self._name} is busy.") from None
         try:
             if process is None or process.is_gone():
                 process = self._started(process)
@@ -174,11 +174,11 @@ class EnginePool:
         self._forgotten(gone)
         with self._lock:
             if self._closed:
-                raise EngineFailed(f"The engine {self._name} is closed.")
+                raise EngineAway(f"The engine {self._name} is closed.")
             try:
                 process = EngineProcess(self._command)
             except OSError as error:
-                raise EngineFailed(f"The engine {self._name} cannot be started: {error.strerror}") from None
+                raise EngineAway(f"The engine {self._name} cannot be started: {error.strerror}") from None
             self._running.add(process)
             return process
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from app.config import Settings
 from voice.media import SAMPLE_RATE
 from voice.synthesis.choice import Choice, choose
-from voice.synthesis.engine import Engine, EngineFailed, Voice
+from voice.synthesis.engine import Engine, EngineAway, EngineFailed, Voice
 from voice.synthesis.engines import Engines
 from voice.synthesis.loudness import for_telephone
 from voice.synthesis.once import Once
@@ -139,7 +139,8 @@ class Synthesis:
             pcm16 = for_telephone(engine.synthesise(text, voice))
         except EngineFailed as error:
             log.warning("engine=%s failed on %d characters: %s", voice.engine, len(text), error)
-            self._remember(name, str(error))
+            if not isinstance(error, EngineAway):
+                self._remember(name, str(error))
             raise
         if not pcm16:
             raise EngineFailed(f"“{_short(text)}” has nothing that the voice {voice.name} can speak.")
