@@ -116,6 +116,16 @@ class TestKinds:
             samples = heard(runner.sound(receiver.url(path)))
         assert pitch(samples) == pytest.approx(440, abs=5)
 
+    def test_the_same_bytes_by_another_name_are_another_sound(self, runner: Runner) -> None:
+        kept = {"Cache_Control": "max-age=60"}
+        content = tone("RAW", "ULAW")
+        with receiving(audio(content, "audio/x-mulaw", **kept), audio(content, "audio/x-alaw", **kept)) as receiver:
+            first = heard(runner.sound(receiver.url("/mulaw")))
+            runner.sound(receiver.url("/alaw"))
+            again = runner.sound(receiver.url("/mulaw"))
+        assert again.cached
+        assert np.array_equal(heard(again), first)
+
     def test_channels_are_mixed(self, runner: Runner) -> None:
         at = np.arange(16000) / 16000
         both = np.stack([np.sin(2 * np.pi * 440 * at) * 0.3, np.zeros(16000)], axis=1)

@@ -110,9 +110,11 @@ class Sounds:
             self._save(key, replace(kept, until=until))
             return replace(self._found(kept), exchanges=reply.exchanges)
         self._check(reply, part)
-        name = _hash_of_file(part) if fresh.store else f"{ONCE}{uuid.uuid4().hex}"
+        raw = _raw_kind(reply)
+        # The same bytes sound otherwise where a server calls them otherwise.
+        name = f"{_hash_of_file(part)}{raw}" if fresh.store else f"{ONCE}{uuid.uuid4().hex}"
         try:
-            samples = self._decoder.decode(part, self._folder / f"{name}.wav", _raw_kind(reply))
+            samples = self._decoder.decode(part, self._folder / f"{name}.wav", raw)
         except ValueError as error:
             raise _failed(codes.PLAY_CONTENT_TYPE, _no_sound(reply, str(error)), reply) from None
         headers = reply.answer.headers
