@@ -22,6 +22,7 @@ from app.services import mailboxes
 from app.services.context import settings
 from app.services.spool import wav_of
 from app.storage import AudioSource, MissingObject, Store, StoreError, message_key, open_store, recording_key
+from app.storage.local import OBJECTS
 
 PAGE = 200
 Rows = Select[*tuple[Any, ...]]
@@ -112,6 +113,8 @@ def look(mailbox_id: str | None) -> Iterator[Finding]:
     for row in _rows(mailbox_id):
         try:
             found = _look_at(store, row)
+            if found.state is State.MISSING and row.key is not None:
+                _see_the_folder()
         except StoreError as error:
             failed.append(Finding(State.UNREADABLE, row.what, f"{row.name}: {error}"))
             if len(failed) >= FAILURES:
@@ -157,6 +160,16 @@ def _look_at(store: Store, row: _Row) -> Finding:
     except MissingObject:
         return _unless_gone(row, State.MISSING, f"is not in the store ({row.key})")
     return Finding(State.GOOD, row.what)
+
+
+def _see_the_folder() -> None:
+    """Away where a local store has not even the folder of its objects: its disk is not mounted."""
+    storage = settings().storage
+    if storage.type == "local" and not (storage.folder / OBJECTS).is_dir():
+        error = StoreError(
+            f"the store's folder {storage.folder} holds no objects at all", "See that its disk is mounted"
+        )
+        raise Away(error)
 
 
 def _hash_of(source: AudioSource) -> str:

@@ -20,13 +20,15 @@ from app.storage.keys import checked
 
 # A part older than this was left by a process that died.
 STALE_PART_SECONDS = 3600
+# Made with the first object: without it, the folder is empty, or another's.
+OBJECTS = "objects"
 
 
 class LocalStore:
     """Objects as files; see Store. Folders and files are for the service's own user only."""
 
     def __init__(self, folder: Path) -> None:
-        self._objects, self._facts, self._parts = folder / "objects", folder / "facts", folder / "parts"
+        self._objects, self._facts, self._parts = folder / OBJECTS, folder / "facts", folder / "parts"
         self._folder = folder
 
     def put(

@@ -13,10 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.config import Settings
 from app.extensions import db
 from app.storage import StoreError, open_store
+from app.web.probe import Probe
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("health", __name__)
 ANSWER_SECONDS = 1.0
+# A store that takes longer to answer, but does, is there.
+MEMORY_SECONDS = 15.0
 # An object that is not there: to hear so is enough.
 PROBE_KEY = "readyz/probe"
 
@@ -61,7 +64,8 @@ def _redis(settings: Settings) -> None:
 
 
 def _store(settings: Settings) -> None:
-    open_store(settings).stat(PROBE_KEY)
+    probe: Probe = current_app.extensions.setdefault("store probe", Probe(ANSWER_SECONDS, MEMORY_SECONDS))
+    probe.ask(lambda: open_store(settings).stat(PROBE_KEY))
 
 
 CHECKS: dict[str, Callable[[Settings], object]] = {"database": _database, "redis": _redis, "store": _store}

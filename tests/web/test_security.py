@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,10 @@ from flask import Flask
 
 from app import create_app
 from app.config import Settings
+from app.storage.local import LocalStore
+from app.web import health
 from tests.conftest import Login
-from tests.support import make_settings
+from tests.support import make_settings, until
 from tests.web.browser import Browser
 
 OPEN = {
@@ -167,6 +170,35 @@ def test_readyz_with_everything_there(settings: Settings, valkey: str) -> None:
     answer = app.test_client().get("/readyz")
     assert answer.status_code == 200
     assert answer.json == {"status": "ok", "database": "ok", "redis": "ok", "store": "ok"}
+
+
+def test_readyz_does_not_wait_for_a_store_that_hangs(
+    settings: Settings, valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, free, asked = create_app(replace(settings, redis_url=valkey)), threading.Event(), []
+
+    def hang(self: LocalStore, key: str) -> None:
+        asked.append(key)
+        free.wait(60)
+
+    monkeypatch.setattr(health, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(LocalStore, "stat", hang)
+    client = app.test_client()
+    try:
+        for _ in range(3):
+            answer = client.get("/readyz")
+            assert answer.status_code == 503
+            assert answer.json == {"status": "away", "database": "ok", "redis": "ok", "store": "away"}
+        assert len(asked) == 1, "no second question before the first is answered"
+    finally:
+        free.set()
+    until(lambda: client.get("/readyz").status_code == 200, 20, "it answers")
+    # Late once more: what it said a moment ago stands.
+    free.clear()
+    try:
+        assert client.get("/readyz").status_code == 200
+    finally:
+        free.set()
 
 
 def test_metrics_count_and_keep_secrets(
