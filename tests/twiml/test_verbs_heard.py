@@ -17,6 +17,7 @@ from voice.media import g711
 from voice.media.g711 import Law
 from voice.media.inband import KeyTones
 from voice.media.key_tones import key_tones
+from voice.twiml.errand_runner import Runner
 
 END = "<silence 0.3>"
 
@@ -81,6 +82,15 @@ class TestSay:
         programme.speaker.notice = "No voice speaks ja; en is heard."
         programme.call('<Say language="ja">x</Say>')
         assert [line.what for line in programme.ledger.of("notice")] == ["No voice speaks ja; en is heard."]
+
+    def test_what_has_no_words_is_left_out(self, programme: Programme) -> None:
+        """A text without a letter or a digit is noticed, and the call goes on."""
+        programme.errands.close()
+        programme.errands = Runner(programme.settings)
+        programme.call('<Say loop="0">-</Say><Gather numDigits="1" timeout="1"><Say loop="0">!?</Say></Gather>')
+        assert programme.heard == [END]
+        assert programme.ledger.statuses[-1] == "completed"
+        assert [notice.detail["code"] for notice in programme.ledger.of("notice")] == [13520, 13520]
 
     def test_keys_pressed_meanwhile_are_kept_for_gather(self, programme: Programme) -> None:
         """Typed-ahead digits count."""

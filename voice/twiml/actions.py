@@ -30,10 +30,12 @@ def hang_up(run: ScriptRun) -> Over:
     return Over(FINISHED)
 
 
-def _say(run: ScriptRun, step: Step, _line: VerbLine) -> None:
+def _say(run: ScriptRun, step: Step, line: VerbLine) -> None:
     # The voice is fetched before the answer: who calls hears ringing, not silence.
-    payload = say(run, step)
-    _heard(run, payload, step)
+    if payload := say(run, step):
+        _heard(run, payload, step)
+    else:
+        line.outcome = "nothing to say"
 
 
 def _play(run: ScriptRun, step: Step, _line: VerbLine) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from voice.media import SAMPLE_RATE
 from voice.media.key_tones import key_tones
 from voice.synthesis.voices import language_of
+from voice.twiml import codes
 from voice.twiml.document import Step
+from voice.twiml.errands import ErrandFailed
 from voice.twiml.journal import VerbLine
 from voice.twiml.script_run import GoTo, ScriptRun
 from voice.verbs import Gather, Gathered, Say
@@ -56,6 +58,8 @@ def _hear(run: ScriptRun, child: Step) -> bool:
         return False
     payload = SOUNDS[child.name](run, child)
     run.answer()
+    if not payload:
+        return True
     # A pause is a second again and again: silence of an hour need not be in memory at once.
     times = child.attributes["length"] if child.name == "Pause" else child.attributes["loop"]
     return Say(payload, times).run(run.call)
@@ -69,9 +73,18 @@ def _told(gathered: Gathered) -> str:
 
 
 def say(run: ScriptRun, step: Step) -> bytes:
-    """The payload of a Say. Its language, else the one that its voice's name tells, else the number's."""
+    """The payload of a Say. Its language, else the one that its voice's name tells, else the number's.
+
+    Empty where there is nothing to say, such as a dash alone: that is noticed, and the call goes on.
+    """
     voice = step.attributes["voice"]
-    return run.speech(step.text, step.attributes["language"] or language_of(voice) or run.script.language, voice)
+    try:
+        return run.speech(step.text, step.attributes["language"] or language_of(voice) or run.script.language, voice)
+    except ErrandFailed as failure:
+        if failure.code != codes.SAY_TEXT:
+            raise
+        run.journal.note(str(failure), failure.code, step)
+        return b""
 
 
 def play(run: ScriptRun, step: Step) -> bytes:
