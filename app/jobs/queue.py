@@ -103,6 +103,11 @@ class Due:
         return f"recording {self.recording_sid}" if self.recording_sid else f"message {self.message_id}"
 
     @property
+    def job_id(self) -> str:
+        """That of the attempt: a retry is another job, a second call for the same attempt is not."""
+        return f"delivery-{self.id}-{self.fencing}"
+
+    @property
     def queue(self) -> str:
         """Uploads run on the host of the spool, the rest anywhere."""
         name = f"upload.{self.target}" if self.kind == "upload" else self.kind
@@ -139,25 +144,29 @@ class Crew:
     forks: bool = False
 
 
-def enqueue_deliveries(deliveries: Iterable[Due]) -> int:
-    """Put deliveries into their queues, each once however often it is asked; how many, until Redis was away."""
+def enqueue_deliveries(deliveries: Iterable[Due], *, keep_places: bool = False) -> int:
+    """Put deliveries into their queues, each once however often it is asked; how many, until Redis was away.
+
+    keep_places: what waits there already stays where it is; else it goes to the end, which costs one word less.
+    """
     done, waiting = 0, list(deliveries)
     for start in range(0, len(waiting), TOGETHER):
         part = waiting[start : start + TOGETHER]
-        if not _enqueue_together(part):
+        if not _enqueue_together(part, keep_places):
             break
         done += len(part)
     return done
 
 
-def _enqueue_together(deliveries: Iterable[Due]) -> bool:
+def _enqueue_together(deliveries: list[Due], keep_places: bool) -> bool:
     """Put all of these into their queues in one word to Redis, or none."""
     if _outage.pausing():
         return False
     try:
+        missing = _missing(deliveries) if keep_places else deliveries
         with connection().pipeline() as words:
             words.multi()
-            for due in deliveries:
+            for due in missing:
                 _enqueue(due, words)
             words.execute()
     except redis.RedisError as error:
@@ -167,10 +176,17 @@ def _enqueue_together(deliveries: Iterable[Due]) -> bool:
     return True
 
 
+def _missing(deliveries: list[Due]) -> list[Due]:
+    """Those that do not wait in their queues."""
+    with connection().pipeline(transaction=False) as words:
+        for due in deliveries:
+            words.lpos(_queue(due.queue).key, due.job_id)
+        places = words.execute()
+    return [due for due, place in zip(deliveries, places, strict=True) if place is None]
+
+
 def _enqueue(due: Due, words: Pipeline) -> None:
-    # The id of the attempt: a retry is another job, a second call for the same attempt is not.
-    job_id = f"delivery-{due.id}-{due.fencing}"
-    queue = _queue(due.queue)
+    job_id, queue = due.job_id, _queue(due.queue)
     queue.remove(job_id, pipeline=words)
     queue.enqueue_call(
         DELIVER,

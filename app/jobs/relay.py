@@ -74,7 +74,7 @@ def relay_once() -> int:
     while rows := outbox.due(BATCH):
         waiting = [queue.Due.of(row) for row in rows]
         db.session.rollback()
-        ids = [due.id for due in waiting[: queue.enqueue_deliveries(waiting)]]
+        ids = [due.id for due in waiting[: queue.enqueue_deliveries(waiting, keep_places=True)]]
         outbox.mark_queued(ids)
         queued += len(ids)
         if len(ids) < BATCH:

@@ -141,6 +141,16 @@ def test_the_relay_finds_what_nobody_enqueued(app, server):
     assert run_relay(app) == 0
 
 
+def test_the_relay_leaves_what_waits_in_its_place(app, server):
+    ids = [row(app, owe(app, extension=f"100{number}")).id for number in range(3)]
+    # The first and the last were enqueued right after their commits.
+    assert enqueue(app, ids[0])
+    assert enqueue(app, ids[2])
+    assert run_relay(app) == 3
+    assert waiting(server, upload_queue(app)) == [f"delivery-{ids[each]}-0" for each in (0, 2, 1)]
+    assert run_relay(app) == 0
+
+
 def test_the_relay_finds_what_redis_lost(app, server):
     message_id = owe(app)
     run_relay(app)
