@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Row, Update, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Row, Select, Update, and_, exists, or_, select, update
 
 from app.config import DeliverySettings
 from app.database import afterwards, writing
@@ -189,10 +189,14 @@ def next_wait(attempt: int, settings: DeliverySettings, asked: float | None = No
 
 def due(limit: int = 100) -> list[Delivery]:
     """Deliveries that may start now and wait in no queue, those due longest first."""
-    now = _now()
+    return list(db.session.scalars(search(_now(), limit)))
+
+
+def search(now: datetime, limit: int) -> Select[Delivery]:
+    """What due() asks for."""
     waiting = or_(Delivery.queued_until.is_(None), Delivery.queued_until <= now)
     query = select(Delivery).where(Delivery.state == PENDING, _may_start(now), waiting)
-    return list(db.session.scalars(query.order_by(Delivery.next_try_at).limit(limit)))
+    return query.order_by(Delivery.next_try_at).limit(limit)
 
 
 def following(claim: Claim) -> list[queue.Due]:

@@ -51,10 +51,12 @@ def free(now: Time) -> ColumnElement[bool]:
 
 
 def may_start(now: Time, head_start: Time) -> ColumnElement[bool]:
-    """Free, with no receiver that rests; every earlier one of the event has ended an attempt or had its head start.
+    """Free, and in turn. head_start: HEAD_START_SECONDS before now."""
+    return and_(free(now), _in_turn(now, head_start))
 
-    head_start: HEAD_START_SECONDS before now.
-    """
+
+def _in_turn(now: Time, head_start: Time) -> ColumnElement[bool]:
+    """No receiver that rests; every earlier one of the event has ended an attempt or had its head start."""
     # Out of reach of the index of states: an event has a handful of rows, after an outage thousands are pending, and
     # a planner without statistics would look through those for each row.
     state = func.coalesce(_earlier.c.state, "")
@@ -63,7 +65,7 @@ def may_start(now: Time, head_start: Time) -> ColumnElement[bool]:
         and_(state == RUNNING, _earlier.c.attempts <= 1, _earlier.c.started_at > head_start),
     )
     before = exists().where(_earlier.c.event_id == _row.c.event_id, _earlier.c.position < _row.c.position, holds_back)
-    return and_(free(now), ~before, ~lanes.resting(now))
+    return and_(~before, ~lanes.resting(now))
 
 
 def _now_and_head_start() -> tuple[ColumnElement[datetime], ColumnElement[datetime]]:
@@ -107,12 +109,13 @@ END = (
 
 NOTE = insert(cast("Table", Attempt.__table__))
 
-# Others of the event a_event_id that may start.
+# Others of the event a_event_id that may start. Here too the state is out of reach of its index.
 FOLLOWING = select(
     _row.c.id, _row.c.kind, _row.c.target, _row.c.fencing, _row.c.message_id, _row.c.recording_sid
 ).where(
     _row.c.event_id == bindparam("a_event_id"),
     _row.c.id != bindparam("a_id"),
     func.coalesce(_row.c.state, "") == PENDING,
-    may_start(time_of("a_now"), time_of("a_head_start")),
+    _row.c.next_try_at <= time_of("a_now"),
+    _in_turn(time_of("a_now"), time_of("a_head_start")),
 )

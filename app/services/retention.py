@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database import writing
@@ -58,16 +58,20 @@ def to_trash() -> int:
     if fewest is None:
         return 0
     found: dict[str, list[str]] = {}
-    # Most are younger than any limit, and need no look at their mailbox. In the order of an index: few mailboxes each.
-    query = select(Message.mailbox_id, Message.id).where(Message.created_at < database_days_ago(fewest), _too_old())
-    query = query.order_by(Message.mailbox_id, Message.received_at).limit(BATCH)
-    for mailbox_id, message_id in db.session.execute(query):
+    for mailbox_id, message_id in db.session.execute(search(fewest)):
         found.setdefault(mailbox_id, []).append(message_id)
     db.session.rollback()
     moved = sum(_throw_away(mailbox_id, ids) for mailbox_id, ids in found.items())
     if moved:
         log.info("%d messages were too old and are in the trash", moved)
     return moved
+
+
+def search(fewest: int) -> Select[str, str]:
+    """Mailboxes and messages that are to be thrown away; fewest: the days that messages stay at least anywhere."""
+    # Most are younger than any limit, and need no look at their mailbox. In the order of an index: few mailboxes each.
+    query = select(Message.mailbox_id, Message.id).where(Message.created_at < database_days_ago(fewest), _too_old())
+    return query.order_by(Message.mailbox_id, Message.received_at).limit(BATCH)
 
 
 def ended() -> ColumnElement[bool]:
@@ -110,8 +114,11 @@ def _too_old() -> ColumnElement[bool]:
 def _older(state: str, column: InstrumentedAttribute[int | None], general: int) -> ColumnElement[bool]:
     """In this state for longer than the days of the mailbox, or of the settings."""
     limit = database_days_ago(_days(column, general))
-    touched = exists().where(Event.message_id == Message.id, Event.event.in_(COUNTS_ANEW), Event.created_at >= limit)
-    return and_(Message.state == state, _days(column, general) > 0, Message.created_at < limit, ~touched)
+    # Not as EXISTS: of that a planner without statistics makes a walk through all events of these days a message.
+    last = func.max(case((Event.event.in_(COUNTS_ANEW), Event.created_at)))
+    touched = select(last).where(Event.message_id == Message.id).correlate(Message).scalar_subquery()
+    anew = func.coalesce(touched, Message.created_at)
+    return and_(Message.state == state, _days(column, general) > 0, Message.created_at < limit, anew < limit)
 
 
 def _days(column: InstrumentedAttribute[int | None], general: int) -> ColumnElement[int]:
