@@ -42,8 +42,17 @@ def main() -> int:
     parser.add_argument(
         "--calls", type=int, nargs="+", default=sizes, help="loads to try, in turn; default: %(default)s"
     )
+    parser.add_argument(
+        "--backlog",
+        type=int,
+        default=deliveries.BACKLOG,
+        help="messages of an outage to work off; default: %(default)s",
+    )
     arguments = parser.parse_args()
-    parts = PARTS | {"load": partial(capacity.measure, sizes=arguments.calls)}
+    parts = PARTS | {
+        "load": partial(capacity.measure, sizes=arguments.calls),
+        "deliveries": partial(deliveries.measure, backlog=arguments.backlog),
+    }
     if unknown := set(arguments.what) - set(parts):
         parser.error(f"there is no part {' or '.join(sorted(unknown))}; there are {', '.join(parts)}")
     lines: list[Line] = []

@@ -67,8 +67,8 @@ class Seeks:
     round_trips: float
 
 
-def measure(folder: Path) -> list[Line]:
-    """The part `deliveries`."""
+def measure(folder: Path, backlog: int = BACKLOG) -> list[Line]:
+    """The part `deliveries`. backlog: messages that an outage has left behind."""
     server_url(DATABASE)
     with Site(folder / "soon", DATABASE, (*JOBS, "voice")) as site:
         soon = how_soon(site)
@@ -76,7 +76,7 @@ def measure(folder: Path) -> list[Line]:
         url = site.instance.settings.redis_url
         alone = {kind: rq_alone.jobs_a_second(kind, url) for kind in rq_alone.KINDS}
         rate = how_many(site)
-        drain = drained(site, BACKLOG)
+        drain = drained(site, backlog)
     with Site(folder / "file", "sqlite") as site:
         sqlite_rate = how_many(site)
     with Site(folder / "seek", "sqlite", s3=True, boxes=1) as site:
