@@ -44,6 +44,13 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
         return int(probe.getsockname()[1])
 
 
+def rtp_ports_of(purpose: str) -> tuple[int, int]:
+    """A range of RTP ports, below those that the kernel gives out: another one for each purpose and test process."""
+    first, size, ranges = {"phone": (10000, 30, 66), "instance": (12000, 200, 40), "plain": (20000, 200, 40)}[purpose]
+    low = first + os.getpid() % ranges * size
+    return low, low + size - 1
+
+
 def make_settings(instance: Path, **environment: str) -> Settings:
     """Settings of an instance in this folder, with nothing from outside; Redis is away unless REDIS_URL is given."""
     return load_settings({"VOICEMAIL_INSTANCE": str(instance), "REDIS_URL": NOWHERE, **CHEAP, **environment})

@@ -23,7 +23,7 @@ from app.migrate import upgrade
 from app.models import Mailbox, Message
 from app.services import mailboxes
 from tests.peers.speech import speech_pcm
-from tests.support import CHEAP, NOWHERE, free_port, until
+from tests.support import CHEAP, NOWHERE, free_port, rtp_ports_of, until
 
 HOST = "127.0.0.1"
 PIN = "4711"
@@ -40,9 +40,8 @@ _FIELD = re.compile(r'(\w+)=(?:"([^"]*)"|(\S+))')
 
 
 def rtp_ports() -> str:
-    """A range below the ports that the kernel gives out, another one for each test process."""
-    first = 11000 + os.getpid() % 90 * 200
-    return f"{first}-{first + 199}"
+    """The range of this test process, as a setting."""
+    return "{}-{}".format(*rtp_ports_of("instance"))
 
 
 class Instance:

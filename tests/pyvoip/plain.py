@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from tests.sip.peer import Leg, Peer
-from tests.support import free_port, until
+from tests.support import free_port, rtp_ports_of, until
 
 PROGRAM = Path(__file__).with_name("plain_phone.py")
 
@@ -22,7 +21,7 @@ class PlainPhone:
 
     def __init__(self, rtp_ports: tuple[int, int] | None = None) -> None:
         port = free_port(socket.SOCK_DGRAM)
-        low, high = rtp_ports or (12000 + os.getpid() % 90 * 200, 12199 + os.getpid() % 90 * 200)
+        low, high = rtp_ports or rtp_ports_of("plain")
         self.peer = Peer(("127.0.0.1", port))
         command = [sys.executable, str(PROGRAM), *map(str, (port, self.peer.port, low, high))]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

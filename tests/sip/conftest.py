@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.sip.peer import Peer
+from tests.support import rtp_ports_of
 from voice.events import Event
 from voice.media.loop import MediaLoop
 from voice.sip import Account, GateRules, Phone, SipCall
@@ -32,17 +32,23 @@ class Desk:
         self.on_call(call)
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
 @pytest.fixture(scope="module")
 def loop() -> Iterator[MediaLoop]:
     running = MediaLoop()
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def desk(loop: MediaLoop) -> Iterator[Desk]:
+    """Its calls give their ports back at the end: the next test has few, and would find them taken."""
+    made = Desk()
+    yield made
+    for call in made.calls:
+        call.stream.stop()
+    # The loop does it at its next wake-up.
+    loop.call(lambda: None)
 
 
 @pytest.fixture
@@ -69,13 +75,12 @@ def start_phone(
     account: Account | None = None,
 ) -> Phone:
     """Try free ports until one can be taken: between asking and taking, somebody else may have it."""
-    low = 10000 + os.getpid() % 300 * 30
     for _ in range(20):
         phone = Phone(
             host=host,
             public_address=public_address,
             port=free_udp_port(),
-            rtp_ports=(low, low + 29),
+            rtp_ports=rtp_ports_of("phone"),
             loop=loop,
             on_call=desk.take,
             max_calls=4,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator
 
@@ -12,7 +11,7 @@ import pytest
 from tests.sip.conftest import FAST, Desk, free_udp_port
 from tests.sip.peer import Leg, Peer
 from tests.sip.registrar import Registrar, credentials, is_right
-from tests.support import until
+from tests.support import rtp_ports_of, until
 from voice.media.loop import MediaLoop
 from voice.sip import Account, Phone, SipMessage
 from voice.sip.registration import Pace, RegistrationState
@@ -33,14 +32,13 @@ def registrar() -> Iterator[Registrar]:
 def start(desk: Desk, loop: MediaLoop, registrar: Registrar) -> Iterator[Start]:
     """A phone that registers with the registrar of the test, or with the one named."""
     started: list[Phone] = []
-    low = 10000 + os.getpid() % 300 * 30
 
     def make(place: str = "", password: str = "s3cret", pace: Pace = QUICK, auth_username: str = "") -> Phone:
         account = Account(place or registrar.address, "vm", password, auth_username, 600)
         phone = Phone(
             host="127.0.0.1",
             port=free_udp_port(),
-            rtp_ports=(low, low + 29),
+            rtp_ports=rtp_ports_of("phone"),
             loop=loop,
             on_call=desk.take,
             timer_values=FAST,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,7 +11,7 @@ from tests.sip.conftest import Desk as CallDesk
 from tests.sip.peer import Peer
 from tests.sip.registrar import is_right
 from tests.sip.subscriber import ACCEPT, Desk, Subscriber, waiting
-from tests.support import until
+from tests.support import rtp_ports_of, until
 from voice.media.loop import MediaLoop
 from voice.sip import Credentials, Phone, SipError, SubscriptionRules
 
@@ -22,13 +21,12 @@ BODY = b"Messages-Waiting: yes\r\nMessage-Account: sip:1001@127.0.0.1\r\nVoice-M
 @pytest.fixture
 def start(desk: CallDesk, loop: MediaLoop) -> Iterator[Callable[..., Phone]]:
     started: list[Phone] = []
-    low = 10000 + os.getpid() % 300 * 30
 
     def make(rules: SubscriptionRules | None = None, port: int = 0) -> Phone:
         phone = Phone(
             host="127.0.0.1",
             port=port or free_udp_port(),
-            rtp_ports=(low, low + 29),
+            rtp_ports=rtp_ports_of("phone"),
             loop=loop,
             on_call=desk.take,
             timer_values=FAST,

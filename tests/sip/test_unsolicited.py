@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from tests.sip.conftest import FAST, free_udp_port
 from tests.sip.conftest import Desk as CallDesk
 from tests.sip.registrar import Registrar, is_right
 from tests.sip.subscriber import waiting
-from tests.support import until
+from tests.support import rtp_ports_of, until
 from voice.mailbox import MessageCounts
 from voice.media.loop import MediaLoop
 from voice.sip import Account, Credentials, PbxTarget, Phone, SipMessage, SubscriptionRules
@@ -79,13 +78,12 @@ def pbx() -> Iterator[Pbx]:
 @pytest.fixture
 def start(desk: CallDesk, loop: MediaLoop, pbx: Pbx) -> Iterator[Callable[..., Phone]]:
     started: list[Phone] = []
-    low = 10000 + os.getpid() % 300 * 30
 
     def make(user: str = "{extension}", pace: float = 0.0, target: str = "", account: Account | None = None) -> Phone:
         phone = Phone(
             host="127.0.0.1",
             port=free_udp_port(),
-            rtp_ports=(low, low + 29),
+            rtp_ports=rtp_ports_of("phone"),
             loop=loop,
             on_call=desk.take,
             timer_values=FAST,
