@@ -1,8 +1,8 @@
 """Runs the tests: those that may share the machine beside each other, then those that must have it alone.
 
-A test of real processes, phones, SIP servers or a browser that fails beside others is run once more, alone: on two
-busy cores they are now and then late. Its name is printed either way. All other tests fail at once, and so do more than
-a few.
+A test of real processes, phones, SIP servers, a browser or the timers of SIP that fails beside others is run once
+more, alone: on two busy cores they are now and then late. Its name is printed either way. All other tests fail at once,
+and so do more than a few.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 
 FAILED = Path(".pytest_cache/v/cache/lastfailed")
 TRIED_AGAIN = 3
-MAY_BE_LATE = "peers or browser or slow"
+MAY_BE_LATE = "peers or browser or slow or timers"
 PASSED, FAILURES, NOTHING = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED
 
 

@@ -40,6 +40,14 @@ class Login(NamedTuple):
     password: str
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever has a phone or a media loop that runs goes by its timers."""
+    for item in items:
+        if {"phone", "loop"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.timers)
+
+
 @pytest.fixture(scope="session")
 def databases() -> Iterator[Callable[[str], str]]:
     """URL of this process's database of a kind; made and migrated once, each test empties it."""
