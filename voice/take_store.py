@@ -102,6 +102,7 @@ class TakeStore:
             size=sidecar.size,
             sha256=sha256,
             host=self._settings.host_name,
+            absent=sidecar.state == spool.DISCARDED,
         )
 
     def reconcile(self) -> int:

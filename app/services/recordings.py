@@ -23,7 +23,7 @@ from app.services.spool import wav_of
 from app.storage import AudioSource, MissingObject, StoreError, cache
 
 log = logging.getLogger(__name__)
-COMPLETED = "completed"
+COMPLETED, ABSENT = "completed", "absent"
 AWAY = "The recording is still on its way to the store; try again in a moment."
 NO_SUCH = "There is no such recording."
 
@@ -33,7 +33,7 @@ class RecordingTake:
     """A finished recording as the voice worker hands it over.
 
     id: of its take in the spool of host. duration: seconds; size: bytes. caller, called, sip_call_id: of its call,
-    where that is not written down yet.
+    where that is not written down yet. absent: no speech was heard in it.
     """
 
     id: str
@@ -47,6 +47,7 @@ class RecordingTake:
     size: int
     sha256: str
     host: str
+    absent: bool = False
 
 
 def save(take: RecordingTake) -> Recording:
@@ -63,7 +64,7 @@ def save(take: RecordingTake) -> Recording:
         sid=take.sid,
         call_sid=take.call_sid,
         take_id=take.id,
-        status=COMPLETED,
+        status=ABSENT if take.absent else COMPLETED,
         duration=take.duration,
         spool_host=take.host,
         size=take.size,

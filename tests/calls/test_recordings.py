@@ -143,14 +143,22 @@ def test_without_trimming_all_of_it_stays(tmp_path: Path, writer: SpoolWriter) -
     assert seconds == pytest.approx(len(everything) / 8000)
 
 
-@pytest.mark.parametrize(("says", "trim"), [(b"", False), (b"", True), (sent(SILENCE), True)])
-def test_where_nothing_was_said_there_is_no_recording(
-    tmp_path: Path, writer: SpoolWriter, says: bytes, trim: bool
-) -> None:
+@pytest.mark.parametrize(("says", "trim"), [(b"", False), (b"", True)])
+def test_where_nothing_came_there_is_no_recording(tmp_path: Path, writer: SpoolWriter, says: bytes, trim: bool) -> None:
     _, seconds, committed = made(tmp_path, writer, says, HANG_UP, trim=trim)
     assert seconds is None
     assert list(tmp_path.iterdir()) == []
     assert (committed.saved, committed.adopted) == ([], [])
+
+
+def test_silence_that_is_trimmed_is_absent_and_kept(instance: Instance, store: Store, writer: SpoolWriter) -> None:
+    """The flow goes on as if nothing came; whoever looks for it finds what the detector of speech heard nothing in."""
+    folder, everything = instance.settings.spool_dir, sent(SILENCE)
+    sid, seconds, _ = made(folder, writer, everything, HANG_UP, committer=Committed(store.save))
+    assert seconds is None
+    [row] = known(instance)
+    assert (row.sid, row.status, row.duration) == (sid, "absent", pytest.approx(len(everything) / 8000))
+    assert payload(folder / f"{row.take_id}.wav") == everything
 
 
 def test_what_a_block_does_not_finish_is_adopted_at_once(tmp_path: Path, writer: SpoolWriter) -> None:

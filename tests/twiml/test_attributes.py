@@ -115,7 +115,7 @@ class TestRecord(Rule):
         self.holds("playBeep", True, BOOLEANS, NO_BOOLEANS, 13616)
 
     def test_trim(self) -> None:
-        """What is heard is never cut off. A recording that is silent all through is then an empty one."""
+        """What is heard is never cut off. A recording that is silent all through is then told as absent, and kept."""
         self.holds("trim", "trim-silence", {"do-not-trim": "do-not-trim"}, ("trim", "", "true"), 13699)
 
     def test_recording_status_callback(self) -> None:

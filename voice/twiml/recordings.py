@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 COMMIT_SECONDS = 5.0
 """How long a call waits for the commit; the caller hears nothing meanwhile."""
 LEAST_SPEECH = 0.1
-"""Seconds of speech below which nothing is left of a recording whose silence is cut off."""
+"""Seconds of speech below which nothing is left of a recording whose silence is cut off. It is kept all the same, and
+told as absent: who listens for speech can err on a bad line."""
 
 
 class Committer(Protocol):
@@ -90,20 +91,21 @@ class RecordingTake:
     def finish(self, recorded: Recorded, trim: bool) -> float | None:
         """Make the recording safe, then known; its seconds, or None where nothing was recorded.
 
-        trim: the silence behind the last word is cut off; a recording that is all silence is nothing then. Returns
+        trim: the silence behind the last word is cut off; a recording that is all silence is absent then. Returns
         when the URL answers, or after COMMIT_SECONDS: a database that is away gets it later. SpoolError, OSError: the
         disk is full; what there is of it is adopted as after a crash.
         """
         result = recorded.result
-        if result.frames == 0 or (trim and result.heard.speech < LEAST_SPEECH):
+        if result.frames == 0:
             self._entry.drop()
             self.dropped = True
             return None
-        samples = self._end(recorded) if trim else None
+        silent = trim and result.heard.speech < LEAST_SPEECH
+        samples = self._end(recorded) if trim and not silent else None
         size = result.size if samples is None else HEADER_SIZE + samples
         duration = result.duration if samples is None else samples / SAMPLE_RATE
         self._entry.finish(
-            spool.COMPLETE,
+            spool.DISCARDED if silent else spool.COMPLETE,
             duration=duration,
             speech=result.heard.speech,
             size=size,
@@ -118,7 +120,7 @@ class RecordingTake:
             log.error("recording=%s cannot be cut: %s", self.sid, error)
         else:
             self._committer.save(self._entry.id, COMMIT_SECONDS)
-        return duration
+        return None if silent else duration
 
     def _end(self, recorded: Recorded) -> int | None:
         """Samples up to the silence at the end, whatever ended the recording; None where there is none."""
