@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import selectinload
 
 from app.database import writing
-from app.errors import Forbidden, Invalid, NotFound, Unavailable
+from app.errors import Forbidden, Invalid, NotFound
 from app.extensions import db
 from app.models import Delivery, Message
 from app.models.base import database_now
@@ -18,8 +18,8 @@ from app.services import audit, events, fields, mailboxes, paging, quota, trimme
 from app.services.context import settings
 from app.services.deposit import SpoolFate, Take, arrival_of, known_ids, save_take
 from app.services.inbox import changed, touch
-from app.services.spool import wav_of
-from app.storage import AudioSource, MissingObject, StoreError, cache
+from app.services.recorded_audio import open_audio
+from app.storage import AudioSource
 
 __all__ = [
     "SpoolFate",
@@ -44,7 +44,6 @@ TRASH = "trash"
 VIEWS = ("all", NEW, SAVED, TRASH, DISCARDED)
 MAX_LIMIT = 200
 LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-AWAY = "The recording is still on its way to the store; try again in a moment."
 
 
 def listing(
@@ -163,27 +162,6 @@ def keep(message_id: str, *, actor: str, mailbox_id: str | None = None) -> Messa
             events.new_message(message)
             audit.record(actor, "message.keep", message.id)
     return message
-
-
-def open_audio(message: Message) -> AudioSource:
-    """The recording, from the store or from this host's spool; Unavailable where neither has it now."""
-    for attempt in range(2):
-        try:
-            if message.storage_key is not None:
-                key = message.storage_key
-                return cache.open_audio(settings(), key, size=message.size, sha256=message.sha256)
-            if message.spool_host != settings().host_name:
-                raise Unavailable(AWAY)
-            return AudioSource.of_file(wav_of(settings(), message.id), message.sha256)
-        except MissingObject:
-            # The upload may have moved it a moment ago.
-            db.session.refresh(message)
-            if attempt:
-                raise Unavailable("The recording cannot be found at the moment.", 30) from None
-        except StoreError as error:
-            log.warning("message=%s cannot be read: %s", message.id, error)
-            raise Unavailable("The store does not answer; try again in a moment.") from None
-    raise AssertionError("not reached")
 
 
 def open_whole(message: Message) -> AudioSource:

@@ -1,4 +1,4 @@
-"""Recordings of programmed calls: saved once, listed, opened. Their end is in app/services/recording_end.py."""
+"""Recordings of programmed calls: saved once, listed. Their end is in app/services/recording_end.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.database import afterwards, writing
-from app.errors import NotFound, Unavailable
+from app.errors import NotFound
 from app.extensions import db
 from app.jobs import queue
 from app.models import Call, Delivery, Recording
@@ -19,12 +19,9 @@ from app.models.base import database_now
 from app.services import outbox_rows
 from app.services.context import settings
 from app.services.deposit import SpoolFate
-from app.services.spool import wav_of
-from app.storage import AudioSource, MissingObject, StoreError, cache
 
 log = logging.getLogger(__name__)
 COMPLETED, ABSENT = "completed", "absent"
-AWAY = "The recording is still on its way to the store; try again in a moment."
 NO_SUCH = "There is no such recording."
 
 
@@ -120,27 +117,6 @@ def of_call(call_sid: str) -> list[Recording]:
     query = select(Recording).where(Recording.call_sid == call_sid, Recording.deleted_at.is_(None))
     query = query.where(Recording.purged_at.is_(None)).order_by(Recording.started_at, Recording.sid)
     return list(db.session.scalars(query))
-
-
-def open_audio(recording: Recording) -> AudioSource:
-    """Its audio, from the store or from this host's spool; Unavailable where neither has it now."""
-    for attempt in range(2):
-        try:
-            if recording.storage_key is not None:
-                size, sha256 = recording.size or 0, recording.sha256 or ""
-                return cache.open_audio(settings(), recording.storage_key, size=size, sha256=sha256)
-            if recording.spool_host != settings().host_name or recording.take_id is None:
-                raise Unavailable(AWAY)
-            return AudioSource.of_file(wav_of(settings(), recording.take_id), recording.sha256)
-        except MissingObject:
-            # The upload may have moved it a moment ago.
-            db.session.refresh(recording)
-            if attempt:
-                raise Unavailable("The recording cannot be found at the moment.", 30) from None
-        except StoreError as error:
-            log.warning("recording=%s cannot be read: %s", recording.sid, error)
-            raise Unavailable("The store does not answer; try again in a moment.") from None
-    raise AssertionError("not reached")
 
 
 def whole_seconds(duration: float | None) -> str | None:

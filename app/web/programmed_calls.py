@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.extensions import db
 from app.models import Call, Number, Recording
-from app.services import calls, fields, recordings
+from app.services import calls, fields, recorded_audio, recordings
 from app.services.context import settings
 from app.web import htmx, simulator, trace_view
 from app.web.access import admin_required
@@ -78,7 +78,7 @@ def show(sid: str) -> AnyResponse:
 @admin_required
 def recording(sid: str, recording_sid: str) -> Response:
     """A recording of the call; ?download=1 offers a file name."""
-    source = recordings.open_audio(recordings.get(recording_sid, call_sid=sid))
+    source = recorded_audio.open_audio(recordings.get(recording_sid, call_sid=sid))
     return audio_response(source, f"{recording_sid}.wav", download=request.args.get("download") == "1")
 
 

@@ -24,7 +24,7 @@ from werkzeug.serving import make_server
 from app.account import Account, account_of
 from app.extensions import db
 from app.models import Audit, Recording
-from app.services import recordings
+from app.services import recorded_audio
 from app.services.spool import wav_of
 from tests.conftest import Login
 from tests.services.recorded import CALL_SID, STARTED, recorded, row
@@ -75,7 +75,7 @@ def served(app: Flask) -> Iterator[Served]:
 
 def audio(sid: str) -> bytes:
     """What was recorded, wherever it is."""
-    heard = b"".join(recordings.open_audio(row(sid)).blocks())
+    heard = b"".join(recorded_audio.open_audio(row(sid)).blocks())
     db.session.rollback()
     return heard
 

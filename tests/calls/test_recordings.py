@@ -17,6 +17,7 @@ from sqlalchemy import select
 from app.account import Account
 from app.extensions import db
 from app.models import Call, Delivery, Recording
+from app.services import recorded_audio
 from app.services import recordings as service
 from bench import signals
 from tests.calls.scripted import HANG_UP, POUND, scripted_call
@@ -193,7 +194,7 @@ def test_the_row_is_there_when_the_call_goes_on(instance: Instance, store: Store
         [upload] = db.session.scalars(select(Delivery)).all()
         assert (upload.kind, upload.recording_sid, upload.mailbox_id, upload.message_id) == ("upload", sid, None, None)
         assert upload.target == instance.settings.host_name
-        heard = b"".join(service.open_audio(service.get(sid)).blocks())
+        heard = b"".join(recorded_audio.open_audio(service.get(sid)).blocks())
     assert heard == path.read_bytes()
 
 

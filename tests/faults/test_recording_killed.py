@@ -12,7 +12,7 @@ from app.config import PROJECT_ROOT
 from app.errors import NotFound
 from app.extensions import db
 from app.jobs import run
-from app.services import outbox, recording_end, recordings
+from app.services import outbox, recorded_audio, recording_end, recordings
 from app.services.deposit import SpoolFate
 from app.storage import open_store, recording_key
 from tests import killing
@@ -39,7 +39,7 @@ def killed_at(line: int, act) -> bool:
 
 
 def heard(sid: str) -> bytes:
-    found = b"".join(recordings.open_audio(row(sid)).blocks())
+    found = b"".join(recorded_audio.open_audio(row(sid)).blocks())
     db.session.rollback()
     return found
 

@@ -15,7 +15,7 @@ from app.extensions import db
 from app.jobs import relay, run
 from app.models import Attempt, Audit, Call, Delivery, Recording
 from app.models.base import database_now, new_id, utc_now
-from app.services import calls, deliveries, outbox, recording_end, recordings
+from app.services import calls, deliveries, outbox, recorded_audio, recording_end, recordings
 from app.services.context import settings
 from app.services.deposit import SpoolFate
 from app.services.spool import wav_of
@@ -132,12 +132,12 @@ class TestSaved:
 class TestUpload:
     def test_it_moves_to_the_store_and_can_be_made_again_from_there(self, house: Flask) -> None:
         sid = recorded(uploaded=False)
-        before = b"".join(recordings.open_audio(row(sid)).blocks())
+        before = b"".join(recorded_audio.open_audio(row(sid)).blocks())
         run.deliver(upload_of(sid).id)
         mine = row(sid)
         assert (mine.spool_host, mine.storage_key) == (None, f"recordings/{sid}.wav")
         assert spool_files(sid) == []
-        assert b"".join(recordings.open_audio(mine).blocks()) == before
+        assert b"".join(recorded_audio.open_audio(mine).blocks()) == before
         facts = open_store(settings()).stat(recording_key(sid))
         assert facts is not None
         assert (facts.size, facts.sha256, facts.content_type) == (mine.size, mine.sha256, "audio/wav")
@@ -151,7 +151,7 @@ class TestUpload:
         tried = upload_of(sid)
         assert (tried.state, "another-host" in tried.last_error) == ("pending", True)
         with pytest.raises(Unavailable):
-            recordings.open_audio(row(sid))
+            recorded_audio.open_audio(row(sid))
 
     def test_deleted_before_or_during_it_leaves_no_object(self, house: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
         before, during = recorded(uploaded=False), recorded(uploaded=False)

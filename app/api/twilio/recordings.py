@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 from app.account import API_VERSION
 from app.api.twilio import access, lists
 from app.models import Recording
-from app.services import calls, recording_end, recording_pages, recordings
+from app.services import calls, recorded_audio, recording_end, recording_pages, recordings
 from app.services.context import settings
 from app.web.audio import MP3, WAV, as_mp3, audio_response
 
@@ -62,14 +62,14 @@ def delete_of_call(call_sid: str, sid: str) -> tuple[str, int]:
 @blueprint.route("/Recordings/<sid:sid>.wav", methods=["GET", "HEAD"])
 def wav(sid: str) -> Response:
     """The audio as WAV, at the RecordingUrl itself too. ?Download=true offers a file name."""
-    source = recordings.open_audio(recordings.get(sid))
+    source = recorded_audio.open_audio(recordings.get(sid))
     return audio_response(source, f"{sid}.wav", content_type=WAV, download=_download())
 
 
 @blueprint.route("/Recordings/<sid:sid>.mp3", methods=["GET", "HEAD"])
 def mp3(sid: str) -> Response:
     """The audio as MP3."""
-    source = as_mp3(recordings.open_audio(recordings.get(sid)))
+    source = as_mp3(recorded_audio.open_audio(recordings.get(sid)))
     return audio_response(source, f"{sid}.mp3", content_type=MP3, download=_download())
 
 
