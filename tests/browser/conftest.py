@@ -110,7 +110,7 @@ def voice(site: Site) -> Iterator[VoiceWorker]:
 
 # A refused form, an unknown page and a session that ended are answers that the console calls errors. What htmx asks for
 # while its page is left is cut off.
-HARMLESS = (*(f"status of {code}" for code in (401, 404, 422)), "htmx:afterRequest", "htmx:sendError")
+HARMLESS = (*(f"status of {code}" for code in (401, 404, 422)), "htmx:afterRequest", "htmx:sendAbort", "htmx:sendError")
 
 
 @pytest.fixture
