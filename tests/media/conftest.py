@@ -36,3 +36,37 @@ def side(loop: MediaLoop, peer: Peer) -> Iterator[Side]:
     yield side
     side.stream.stop()
     side.wait_closed()
+
+
+class VirtualTime:
+    """A clock that sleep() moves on. stall() makes the thread that sleeps next oversleep."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._oversleep = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds + self._oversleep
+        self._oversleep = 0.0
+
+    def stall(self, seconds: float) -> None:
+        self._oversleep = seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    clock = VirtualTime()
+    monkeypatch.setattr("voice.media.loop.time", clock)
+    return clock
+
+
+@pytest.fixture
+def paced(clock: VirtualTime) -> Iterator[MediaLoop]:
+    """A loop on the virtual clock."""
+    loop = MediaLoop()
+    loop.start()
+    yield loop
+    loop.stop()

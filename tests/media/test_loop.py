@@ -5,34 +5,17 @@ from __future__ import annotations
 import math
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
+from tests.media.conftest import VirtualTime
 from tests.support import until
 from voice.media import tones
 from voice.media.loop import CROWD, PERIOD, RESYNC_SECONDS, SLOTS, MediaLoop
 
 FRAME = 0.02
-
-
-class VirtualTime:
-    """A clock that sleep() moves on. stall() makes the thread that sleeps next oversleep."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self._oversleep = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds + self._oversleep
-        self._oversleep = 0.0
-
-    def stall(self, seconds: float) -> None:
-        self._oversleep = seconds
 
 
 class Metronome:
@@ -77,22 +60,6 @@ class Metronome:
         until(lambda: self.ended, what=f"the end of {self.name} after {len(self.ticks)} ticks")
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
-    clock = VirtualTime()
-    monkeypatch.setattr("voice.media.loop.time", clock)
-    return clock
-
-
-@pytest.fixture
-def paced(clock: VirtualTime) -> Iterator[MediaLoop]:
-    """A loop on the virtual clock."""
-    loop = MediaLoop()
-    loop.start()
-    yield loop
-    loop.stop()
-
-
 def gaps(stream: Metronome) -> list[float]:
     return [round(two - one, 6) for one, two in pairwise(stream.ticks)]
 
@@ -118,6 +85,37 @@ def test_streams_share_the_slots_and_none_goes_short(paced: MediaLoop, count: in
         assert gaps(stream) == [FRAME] * (99 + number)
     moments = {round((stream.ticks[0] - streams[0].ticks[0]) / PERIOD) for stream in streams}
     assert len(moments) == slots
+
+
+def test_a_stream_may_be_ticked_each_10_ms_and_each_20_ms_again(paced: MediaLoop) -> None:
+    often, usual = Metronome(paced, 400, "often"), Metronome(paced, 300, "usual")
+    often.at[100] = lambda: paced.submit(lambda: paced.pace(often, often=True))
+    often.at[300] = lambda: paced.submit(lambda: paced.pace(often, often=False))
+    paced.submit(lambda: [paced._add(often), paced._add(usual), paced.pace(often, often=False)])
+    for stream in (often, usual):
+        stream.wait_ended()
+    assert gaps(often) == [FRAME] * 99 + [FRAME / 2] * 200 + [FRAME] * 100
+    assert gaps(usual) == [FRAME] * 299
+    assert not any(paced._slots), "nothing is left of them"
+
+
+def test_a_stream_that_breaks_or_is_removed_is_ticked_in_neither_slot(paced: MediaLoop) -> None:
+    def fail() -> None:
+        raise RuntimeError("on purpose")
+
+    broken, removed, sound = (
+        Metronome(paced, 50 if name == "removed" else 300, name) for name in ("broken", "removed", "sound")
+    )
+    broken.at[20] = fail
+    for stream in (broken, removed, sound):
+        paced.add(stream)
+        paced.submit(lambda stream=stream: paced.pace(stream, often=True))
+    for stream in (broken, removed, sound):
+        stream.wait_ended()
+    assert [len(stream.ticks) for stream in (broken, removed, sound)] == [20, 50, 300]
+    assert gaps(sound) == [FRAME / 2] * 299
+    paced.call(lambda: paced.pace(sound, often=True))
+    assert not any(paced._slots), "what is over is not ticked again"
 
 
 def test_a_short_stall_is_made_up_and_does_not_shift_the_pace(paced: MediaLoop, clock: VirtualTime) -> None:

@@ -83,7 +83,7 @@ class Sender:
         self.timestamp = (timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
         return _pack(VERSION_BITS, second, sequence, timestamp, self.ssrc) + payload
 
-    def pause(self) -> None:
+    def pause(self, samples: int = FRAME_SAMPLES) -> None:
         """A tick in which nothing is sent: time goes on, numbers and what is played do not."""
-        self.timestamp = (self.timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
+        self.timestamp = (self.timestamp + samples) & 0xFFFFFFFF
         self._first = True

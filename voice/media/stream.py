@@ -29,7 +29,7 @@ HOLD_FACTOR = 10
 
 
 class MediaStream(RTPClient):
-    """Sends a packet every 20 ms, plays, tells keys, and hands what it hears to a recorder.
+    """Sends packets of `ptime` ms, mostly 20, plays, tells keys, and hands what it hears to a recorder.
 
     assoc: payload types by number, with PCMU or PCMA and telephone-event; the first law in it is used.
     Packets go to outIP:outPort until the first valid one has come in; from then on both ways are tied to
@@ -112,6 +112,7 @@ class MediaStream(RTPClient):
         self.open()
         self._started = True
         self._loop.add(self)
+        self._loop.submit(self._pace)
         if self.event_payload_type is None:
             self._loop.submit(self._listen)
 
@@ -134,9 +135,8 @@ class MediaStream(RTPClient):
     @sending.setter
     def sending(self, value: bool) -> None:
         if value != self._sending:
-            self._loop.submit(self._restart)
             self._sending = value
-            self._plain = value and self._repacketiser is None
+            self._loop.submit(self._hold_or_resume)
 
     @property
     def ptime(self) -> int:
@@ -236,7 +236,7 @@ class MediaStream(RTPClient):
             self._socket.receive(self._loop.now)
 
     def tick(self) -> None:
-        """Send the packet of this 20 ms."""
+        """Send the packet that is due."""
         sender = self._sender
         if not self._plain:
             self._tick_otherwise()
@@ -315,14 +315,22 @@ class MediaStream(RTPClient):
         repacketiser = self._repacketiser
         if not self._sending:
             (repacketiser or self._sender).pause()
-        elif repacketiser is not None and self._socket is not None:
-            for packet in repacketiser.tick():
-                self._sender.sent += self._socket.send(packet)
+        elif repacketiser is not None and self._socket is not None and (packet := repacketiser.tick()) is not None:
+            self._sender.sent += self._socket.send(packet)
 
     def _repacketise(self, samples: int) -> None:
         self._sender.samples = samples
-        self._repacketiser = None if samples == FRAME_SAMPLES else Repacketiser(self._sender, samples)
-        self._plain = self._sending and self._repacketiser is None
+        if self._repacketiser is not None:
+            self._repacketiser.resize(samples)
+        else:
+            self._repacketiser = Repacketiser(self._sender, samples)
+        self._plain = False
+        self._pace()
+
+    def _pace(self) -> None:
+        """Be ticked as often as the length of the packets asks for."""
+        if self._repacketiser is not None:
+            self._loop.pace(self, often=self._repacketiser.step < FRAME_SAMPLES)
 
     def _retarget_control(self, target: tuple[str, int], mux: bool) -> None:
         if self._control is not None:
@@ -334,6 +342,10 @@ class MediaStream(RTPClient):
         if (event_payload_type is None) is not (self._key_tones is not None):
             self._key_tones = None
             self._listen(self._sink)
+
+    def _hold_or_resume(self) -> None:
+        self._plain = self._sending and self._repacketiser is None
+        self._restart()
 
     def _restart(self) -> None:
         """Hold, its end, another address: a new start for the sequence of packets and for the media time-out."""
