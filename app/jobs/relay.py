@@ -17,12 +17,14 @@ from app.config import Settings
 from app.extensions import db
 from app.jobs import queue
 from app.jobs.logs import one_line
-from app.services import calls, deliveries, lanes, outbox, purge, recording_end, retention
+from app.services import broken_off, calls, deliveries, lanes, outbox, purge, recording_end, retention
 
 log = logging.getLogger(__name__)
 
 BATCH = 200
 SWEEP_SECONDS = 3600.0
+# Longer than a voice worker that lives takes to say so again (voice/store.py, HEARTBEAT_TTL_SECONDS).
+LOOK_SECONDS = 20.0
 
 
 class Relay:
@@ -31,7 +33,8 @@ class Relay:
     def __init__(self, app: Flask, stop: threading.Event) -> None:
         self._app, self._stop = app, stop
         self._broken: dict[str, bool] = {}
-        self._next_sweep = 0.0
+        self._next_sweep = self._next_look = 0.0
+        self._suspects: frozenset[str] = frozenset()
 
     def run(self) -> None:
         """Work until stopped; what fails in a round is tried again in the next."""
@@ -41,12 +44,20 @@ class Relay:
             self._stop.wait(settings.delivery.relay_seconds)
 
     def round(self) -> None:
-        """Due deliveries into their queues, lapsed leases back, once an hour the sweep."""
+        """Due deliveries into their queues, lapsed leases back; at times the sweep, and a look for broken calls."""
         with self._app.app_context():
             if self._guarded("looking for due deliveries", relay_once) and time.monotonic() >= self._next_sweep:
                 more: list[bool] = []
                 self._guarded("the hourly sweep", lambda: more.append(sweep()))
                 self._next_sweep = time.monotonic() + (0.0 if any(more) else SWEEP_SECONDS)
+            if time.monotonic() >= self._next_look:
+                self._guarded("looking for calls that were broken off", self.look)
+                self._next_look = time.monotonic() + LOOK_SECONDS
+
+    def look(self) -> None:
+        """Close programmed calls that nobody served at the look before, nor serves now."""
+        before, self._suspects = self._suspects, broken_off.suspects()
+        broken_off.close(before & self._suspects)
 
     def _guarded(self, what: str, step: Callable[[], object]) -> bool:
         """Run a step; one log line when it begins to fail, one when it works again."""
@@ -91,5 +102,6 @@ def sweep() -> bool:
         log.info("%d deliveries that failed are closed: their messages are gone for good", closed)
     if given_up := lanes.give_up():
         log.warning("%d webhook deliveries are given up: their receivers do not answer in time", given_up)
+    broken_off.close_forgotten()
     # Recordings first: a call goes when none of it is left.
     return max(moved, purged, recording_end.sweep(), calls.sweep()) >= purge.BATCH

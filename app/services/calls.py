@@ -1,6 +1,7 @@
 """Programmed calls and their traces: what the portal reads, and how long they stay.
 
-The voice side writes them (app/services/trace_rows.py). What it could not finish, since it was killed, is closed here.
+The voice side writes them (app/services/trace_rows.py). What it could not finish, since it was killed, is closed by
+app/services/broken_off.py.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from app.database import writing
 from app.errors import NotFound
 from app.extensions import db
 from app.models import Call, CallStep, Recording
-from app.models.base import database_days_ago, database_now
+from app.models.base import database_days_ago
 from app.services import fields, paging, trace_text
 from app.services.context import settings
 
@@ -27,9 +28,6 @@ log = logging.getLogger(__name__)
 RUNNING = ("ringing", "in-progress")
 FAILED = "failed"
 BATCH = 200
-# No call is that long, and nothing was told of it since.
-FORGOTTEN_DAYS = 1
-FORGOTTEN = "The call was broken off: its voice worker, or the job of a simulated call, ended in the middle of it."
 
 
 @dataclass(frozen=True)
@@ -135,10 +133,8 @@ def _plain(detail: str) -> dict[str, Any]:
 def sweep() -> int:
     """Remove traces whose days are over, and their calls where no recording needs them; at most BATCH calls.
 
-    Returns how many calls it was: with BATCH there may be more. Safe with several at once. Calls that nobody will
-    finish are closed.
+    Returns how many calls it was: with BATCH there may be more. Safe with several at once.
     """
-    _close_forgotten()
     old = Call.started_at < database_days_ago(settings().programmable.trace_days)
     has_steps = exists().where(CallStep.call_sid == Call.sid)
     has_recordings = exists().where(Recording.call_sid == Call.sid)
@@ -161,19 +157,3 @@ def _remove(sid: str) -> None:
     except IntegrityError:
         # A recording or a step of it came in this moment: the next sweep looks again.
         log.info("call=%s is still in use", sid)
-
-
-def _close_forgotten() -> None:
-    """End calls of which nothing was told for long: their worker was killed."""
-    since = database_days_ago(FORGOTTEN_DAYS)
-    told = exists().where(and_(CallStep.call_sid == Call.sid, CallStep.at >= since))
-    query = select(Call.sid).where(Call.status.in_(RUNNING), Call.started_at < since, ~told).limit(BATCH)
-    sids = list(db.session.scalars(query))
-    db.session.rollback()
-    if not sids:
-        return
-    with writing():
-        change = update(Call).where(Call.sid.in_(sorted(sids)), Call.status.in_(RUNNING))
-        change = change.values(status=FAILED, error=FORGOTTEN, ended_at=database_now())
-        db.session.execute(change.execution_options(synchronize_session=False))
-    log.warning("%d programmed calls were broken off and are closed", len(sids))

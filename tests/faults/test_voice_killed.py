@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from app.jobs.relay import Relay
+from app.services import calls, numbers, workers
+from app.services.numbers import Details
 from tests.peers.instance import VoiceWorker
 from tests.peers.speech import speech
 from tests.support import until
+from tests.twiml.programme import Site
 from voice.caller import Caller
 from voice.media import tones
 
@@ -97,6 +102,36 @@ def test_nothing_is_left_of_a_call_that_was_killed_before_a_word(start_worker: C
     start_worker(instance)
     until(lambda: not list(spool.glob("*.json")), 20, "the reconciler removes a take without a word")
     assert instance.messages(EXTENSION) == []
+
+
+def test_a_programmed_call_of_a_killed_worker_is_closed(start_worker: Callable[..., VoiceWorker], valkey: str) -> None:
+    worker = start_worker(REDIS_URL=valkey, VOICEMAIL__PROGRAMMABLE__ALLOWED_NETWORKS="127.0.0.0/8")
+    app, site = worker.instance.app, Site()
+    site.serve("/voice", '<Pause length="60"/>')
+    with app.app_context():
+        numbers.create(Details(number="5550177", voice_url=f"{site.base}/voice"), actor="test")
+    relay = Relay(app, threading.Event())
+
+    def served() -> bool:
+        with app.app_context():
+            return any(call.call_id == caller.call_id for call in workers.calls().calls)
+
+    def status(look: bool = True) -> str:
+        with app.app_context():
+            if look:
+                relay.look()
+            found = calls.by_sip_call_ids([caller.call_id])
+            return calls.get(found[caller.call_id]).status if found else ""
+
+    try:
+        with Caller(worker.host, worker.port) as caller:
+            caller.invite("5550177")
+            until(lambda: served() and status(look=False) == "ringing", 20, "the call is served")
+            assert [status() for _ in range(3)] == ["ringing"] * 3
+            worker.kill()
+            until(lambda: status() == "failed", 30, "the call is closed")
+    finally:
+        site.close()
 
 
 def _alive(pid: int) -> bool:

@@ -240,12 +240,3 @@ class TestRetention:
         assert calls.sweep() == 0
         assert set(db.session.scalars(select(Call.sid))) == {sid_of(1), sid_of(2)}
         assert set(db.session.scalars(select(CallStep.call_sid))) == {sid_of(2)}
-
-    def test_calls_that_a_kill_broke_off_are_closed(self, any_app: Flask) -> None:
-        old = (utc_now() - timedelta(days=2)).isoformat()
-        write(replace(STATE, started_at=old), replace(STATE, sid=sid_of(2), started_at=old))
-        write(replace(ENTRY, call_sid=sid_of(2), at=utc_now().isoformat()))
-        write(replace(STATE, sid=sid_of(3), started_at=utc_now().isoformat()))
-        calls.sweep()
-        assert (calls.get(sid_of(1)).status, calls.get(sid_of(1)).error) == ("failed", calls.FORGOTTEN)
-        assert (calls.get(sid_of(2)).status, calls.get(sid_of(3)).status) == ("ringing", "ringing")
