@@ -1,4 +1,4 @@
-"""Programmed calls: the list, and the trace of each, which renews itself while the call runs."""
+"""Programmed calls: the list, and the trace of each; both renew themselves."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def init_app(app: Flask) -> None:
 @blueprint.get("")
 @admin_required
 def index() -> AnyResponse:
-    """The list, of one number (its id, or as it is dialled) or of all; only those that failed, if wanted."""
+    """The list, of one number (its id, or as it is dialled) or of all; only those that failed, if wanted.
+
+    HTMX gets what changes on it, and nothing where it names what it shows by `version`.
+    """
     wanted, failed = request.args.get("number", ""), request.args.get("failed") == "1"
     cursor = request.args.get("cursor", "")
     number = db.session.get(Number, wanted) if fields.is_id(wanted) else None
@@ -56,7 +59,13 @@ def index() -> AnyResponse:
         "number": number,
         "zone": settings().timezone,
     }
-    return htmx.answer(render_template("programmed_calls/index.html", **context))
+    parts = ("programmed_calls/_list.html", "programmed_calls/_pager.html")
+    version = fingerprint("".join(render_template(part, **context) for part in parts))
+    if not htmx.wanted():
+        return htmx.answer(render_template("programmed_calls/index.html", version=version, **context))
+    if request.args.get("version") == version:
+        return htmx.unchanged()
+    return htmx.answer(render_template("programmed_calls/_poll_list.html", version=version, **context))
 
 
 @blueprint.get("/<sid:sid>")

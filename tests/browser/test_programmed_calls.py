@@ -48,6 +48,26 @@ def shoot(page: Page, name: str) -> None:
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
+def test_the_list_renews_itself(site: Site, open_browser: Callable[..., Page]) -> None:
+    start = datetime.now(UTC)
+    sid, number = f"CA{start.timestamp():032.0f}", f"77{start.timestamp():.0f}"
+    state = CallState(sid, "", "+15551234567", number, "in-progress", start.isoformat(), sip_call_id="8a7f@list")
+    page = open_browser(width=390)
+    page.goto(f"{LIST}?number={number}")
+    expect(page.get_by_text("Nothing here")).to_be_visible()
+    write(site, state)
+    row = page.locator("#programmed-calls > li.message")
+    expect(row).to_contain_text("Runs")
+    expect(page.get_by_text("Nothing here")).to_have_count(0)
+    page.locator(f"#open-{sid}").focus()
+    write(site, replace(state, status="completed", ended_at=(start + timedelta(seconds=7)).isoformat()))
+    expect(row).to_contain_text("Completed")
+    # Whoever is on a row by keyboard stays on it.
+    expect(page.locator(f"#open-{sid}")).to_be_focused()
+    width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert width == 0
+
+
 @pytest.mark.parametrize("javascript", [True, False])
 def test_a_running_call_shows_what_it_does(site: Site, open_browser: Callable[..., Page], javascript: bool) -> None:
     start = datetime.now(UTC)

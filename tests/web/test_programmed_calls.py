@@ -85,7 +85,7 @@ class TestList:
         for words in ("Runs", "Completed", "1:15", "simulated", "11200: No answer within 15 s.", "Unknown caller"):
             assert words in text
         text = admin_browser.get(f"{LIST}?failed=1").text
-        assert text.count('<li class="message">') == 1
+        assert text.count('class="message"') == 1
         assert "11200" in text
 
     def test_of_one_number(self, app: Flask, admin_browser: Browser, write: Write) -> None:
@@ -97,7 +97,7 @@ class TestList:
         write(STATE, replace(STATE, sid="CA" + "b" * 32, number_id=number_id, called="5551234"))
         for wanted in (number_id, "5551234"):
             text = admin_browser.get(f"{LIST}?number={wanted}").text
-            assert text.count('<li class="message">') == 1
+            assert text.count('class="message"') == 1
             assert "to 5551234" in text
         assert "To Shop" in admin_browser.get(f"{LIST}?number={number_id}").text
         assert "Nothing here" in admin_browser.get(f"{LIST}?number=nobody").text
@@ -106,13 +106,41 @@ class TestList:
         times = [(START + timedelta(seconds=n)).isoformat() for n in range(60)]
         write(*(replace(STATE, sid=f"CA{n:032x}", started_at=when, error_code=1) for n, when in enumerate(times)))
         first = admin_browser.get(f"{LIST}?failed=1").text
-        assert first.count('<li class="message">') == 50
+        assert first.count('class="message"') == 50
         following = re.search(r'rel="next" href="([^"]+)"', first)
         assert following
         second = admin_browser.get(following[1].replace("&amp;", "&")).text
-        assert second.count('<li class="message">') == 10
+        assert second.count('class="message"') == 10
         assert "Newest calls" in second
         assert admin_browser.get(f"{LIST}?cursor=nonsense").status_code == 422
+
+    def test_it_renews_itself(self, admin_browser: Browser, write: Write) -> None:
+        empty = admin_browser.get(LIST).text
+        asked = re.search(r'id="poll-programmed-calls" hx-get="([^"]+)"', empty)
+        shown = re.search(r'id="programmed-calls-version" name="version" value="([^"]+)"', empty)
+        assert asked
+        assert shown
+        assert admin_browser.get(f"{asked[1]}?version={shown[1]}", headers=HTMX).status_code == 204
+        write(STATE)
+        fragment = admin_browser.get(f"{asked[1]}?version={shown[1]}", headers=HTMX).text
+        assert "<html" not in fragment
+        assert f'id="row-{SID}"' in fragment
+        assert "Runs" in fragment
+        renewed = re.search(r'id="programmed-calls-version" name="version" value="([^"]+)"', fragment)
+        assert renewed
+        write(replace(STATE, status="completed", ended_at=(START + timedelta(seconds=9)).isoformat()))
+        assert "Completed" in admin_browser.get(f"{asked[1]}?version={renewed[1]}", headers=HTMX).text
+
+    def test_its_filters_stay_while_it_renews_itself(self, admin_browser: Browser, write: Write) -> None:
+        write(*(replace(STATE, sid=f"CA{n:032x}", error_code=1) for n in range(51)))
+        page = admin_browser.get(f"{LIST}?number=1000&failed=1").text
+        asked = re.search(r'id="poll-programmed-calls" hx-get="([^"]+)"', page)
+        assert asked
+        assert asked[1] == f"{LIST}?number=1000&amp;failed=1"
+        fragment = admin_browser.get(asked[1].replace("&amp;", "&"), headers=HTMX).text
+        following = re.search(r'rel="next" href="([^"]+)"', fragment)
+        assert following
+        assert "number=1000&amp;failed=1&amp;cursor=" in following[1]
 
     def test_only_for_admins(self, browser: Browser, stranger: Browser, write: Write) -> None:
         write(STATE)
