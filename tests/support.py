@@ -37,6 +37,16 @@ def missing(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def has_ipv6_loopback() -> bool:
+    """Whether ::1 can be used here."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     """A port of 127.0.0.1 that nobody uses at the moment."""
     with socket.socket(socket.AF_INET, kind) as probe:

@@ -137,7 +137,7 @@ def read_message(data: bytes) -> None:
         _follow(message)
     with contextlib.suppress(SipError):
         if message.sdp:
-            write_answer(message.sdp, agree(message.sdp), "192.0.2.1", 20000, "1", 1)
+            write_answer(message.sdp, agree(message.sdp, versions=(4, 6)), "192.0.2.1", 20000, "1", 1)
 
 
 def _follow(message: SipMessage) -> None:
@@ -153,7 +153,7 @@ def _follow(message: SipMessage) -> None:
 def read_sdp(data: bytes) -> None:
     try:
         offered = parse_sdp(data.decode("utf-8", "replace"))
-        agreed = agree(offered)
+        agreed = agree(offered, versions=(4, 6))
     except SipError:
         return
     answer = parse_sdp(write_answer(offered, agreed, "192.0.2.1", 20000, "1", 1).decode())

@@ -24,6 +24,8 @@ from app.models import Mailbox, Message
 from app.services import mailboxes
 from tests.peers.speech import speech_pcm
 from tests.support import CHEAP, NOWHERE, free_port, rtp_ports_of, until
+from voice.sip.address import WILDCARDS
+from voice.sip.uri import bracketed
 
 HOST = "127.0.0.1"
 PIN = "4711"
@@ -176,20 +178,21 @@ class VoiceWorker(Process):
 
     def __init__(self, instance: Instance, *arguments: str) -> None:
         super().__init__(instance, "voice", *arguments)
-        self.host, self.port = HOST, instance.settings.sip.port
+        sip = instance.settings.sip
+        self.host, self.port = HOST if sip.host in WILDCARDS else sip.host, sip.port
 
     def wait_ready(self, port: int | None = None) -> VoiceWorker:
         """Wait until OPTIONS is answered with 200. port: of one of several workers; the first one's where not given."""
         port = port or self.port
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind((HOST, 0))
+        with socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((self.host, 0))
             probe.settimeout(0.2)
-            text = OPTIONS.format(host=HOST, port=port, own=probe.getsockname()[1]).encode()
+            text = OPTIONS.format(host=bracketed(self.host), port=port, own=probe.getsockname()[1]).encode()
 
             def answered() -> bool:
                 if self.popen.poll() is not None:
                     raise AssertionError(f"the voice worker ended:\n{self.text()[-3000:]}")
-                probe.sendto(text, (HOST, port))
+                probe.sendto(text, (self.host, port))
                 try:
                     return probe.recv(2000).startswith(b"SIP/2.0 200")
                 except OSError:

@@ -10,7 +10,7 @@ import pytest
 
 from app.jobs import queue
 from tests.peers.instance import HOST, Instance, Process, VoiceWorker
-from tests.support import free_port, until
+from tests.support import free_port, has_ipv6_loopback, missing, until
 from voice.jobs import place_test_call
 
 pytestmark = pytest.mark.peers
@@ -40,6 +40,21 @@ def test_the_job_leaves_a_spoken_message(
     assert f"left in mailbox {extension}" in result["detail"]
     message = instance.message(extension)
     assert (message.state, message.caller_name) == ("new", "Voicemail Pro test call")
+    assert 1 < message.duration < result["seconds"]
+    assert worker.call_line(message.call_id)["ended_by"] == "key"
+
+
+@pytest.mark.slow
+def test_a_message_is_left_over_ipv6(start_worker: Callable[..., VoiceWorker], monkeypatch: pytest.MonkeyPatch) -> None:
+    if not has_ipv6_loopback():
+        missing("this machine has no IPv6 loopback")
+    worker = start_worker(SIP_HOST="::1")
+    extension = worker.instance.mailbox("7001")
+    for name, value in worker.instance.environment.items():
+        monkeypatch.setenv(name, value)
+    result = place_test_call(extension, "en")
+    assert result["ok"], result
+    message = worker.instance.message(extension)
     assert 1 < message.duration < result["seconds"]
     assert worker.call_line(message.call_id)["ended_by"] == "key"
 

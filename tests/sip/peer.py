@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from tests.sip.messages import described
 from voice.sip import SipError, SipMessage
+from voice.sip.uri import bracketed
 
 WAIT_SECONDS = 15.0
 _numbers = itertools.count(1)
@@ -16,18 +17,20 @@ _numbers = itertools.count(1)
 
 def audio(*lines: str, port: int = 4000, formats: str = "0 101", address: str = "127.0.0.1") -> bytes:
     """An offer or answer of G.711 and telephone-event; `lines` follow the audio line."""
-    head = ("v=0", "o=peer 1 1 IN IP4 127.0.0.1", "s=-", f"c=IN IP4 {address}", "t=0 0")
+    kind = "IP6" if ":" in address else "IP4"
+    head = ("v=0", "o=peer 1 1 IN IP4 127.0.0.1", "s=-", f"c=IN {kind} {address}", "t=0 0")
     return described(*head, f"m=audio {port} RTP/AVP {formats}", "a=rtpmap:101 telephone-event/8000", *lines)
 
 
 class Peer:
-    """A socket of its own on 127.0.0.1. `heard` keeps all that came, in order."""
+    """A socket of its own on the server's host, which is this one. `heard` keeps all that came, in order."""
 
     def __init__(self, server: tuple[str, int]) -> None:
         self.server = server
         self.heard: list[SipMessage] = []
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket.bind((server[0], 0))
         self.port: int = self._socket.getsockname()[1]
 
     def close(self) -> None:
@@ -92,8 +95,9 @@ class Leg:
     def __init__(self, peer: Peer, uri: str = "", contact: str = "") -> None:
         number = next(_numbers)
         self.peer = peer
-        self.uri = uri or f"sip:1001@{peer.server[0]}:{peer.server[1]}"
-        self.contact = contact or f"<sip:peer@127.0.0.1:{peer.port}>"
+        self.host = bracketed(peer.server[0])
+        self.uri = uri or f"sip:1001@{self.host}:{peer.server[1]}"
+        self.contact = contact or f"<sip:peer@{self.host}:{peer.port}>"
         self.call_id = f"leg-{number}-{peer.port}"
         self.tag, self.remote_tag = f"tag-{number}", ""
         self.sequence = 0
@@ -118,7 +122,7 @@ class Leg:
         to_tag = f";tag={self.remote_tag}" if self.remote_tag else ""
         lines = [
             f"{method} {self.uri} SIP/2.0",
-            via or f"Via: SIP/2.0/UDP 127.0.0.1:{self.peer.port};branch={self.branch};rport",
+            via or f"Via: SIP/2.0/UDP {self.host}:{self.peer.port};branch={self.branch};rport",
             "Max-Forwards: 70",
             f'From: "Peer" <sip:2000@127.0.0.1>;tag={self.tag}',
             f"To: <{self.uri}>{to_tag}",

@@ -8,7 +8,7 @@ from tests.sip.messages import described, parsed, request
 from voice.sip import SipError, SipMessage
 from voice.sip.headers import parse_name_addr, parse_via
 from voice.sip.response import build_response, response_address
-from voice.sip.sdp import agree, parse_sdp
+from voice.sip.sdp import agree, parse_sdp, write_answer
 from voice.sip.uri import parse_uri, same_host
 
 
@@ -62,3 +62,18 @@ def test_several_families_in_one_description() -> None:
     assert refused.value.status == 488
     agreed = agree(parse_sdp(described(*lines, "m=audio 6002 RTP/AVP 0", "c=IN IP4 192.0.2.1").decode()))
     assert (agreed.line, agreed.host, agreed.port) == (1, "192.0.2.1", 6002)
+
+
+def test_addresses_of_a_description_are_ipv6_where_that_can_be_reached() -> None:
+    lines = ("v=0", "s=-", "t=0 0", "c=IN IP6 2001:DB8:0::1", "m=audio 6000 RTP/AVP 0")
+    for more, control in (
+        ("a=rtcp:6009", ("2001:db8::1", 6009)),
+        ("a=rtcp:6009 IN IP6 2001:db8::0:2", ("2001:db8::2", 6009)),
+        ("a=rtcp:6009 IN IP4 192.0.2.1", ("2001:db8::1", 6009)),
+    ):
+        offer = parse_sdp(described(*lines, more).decode())
+        agreed = agree(offer, versions=(6,))
+        assert (agreed.host, agreed.rtcp) == ("2001:db8::1", control)
+    answer = write_answer(offer, agreed, "2001:db8::5", 20000, "7", 1).decode()
+    assert "o=- 7 1 IN IP6 2001:db8::5\r\n" in answer
+    assert "c=IN IP6 2001:db8::5\r\n" in answer

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import socket
-from contextlib import ExitStack, closing, suppress
+from contextlib import suppress
 
 import pytest
 
-from tests.sip.conftest import Desk, start_phone
-from tests.sip.desk import no_traces
-from tests.sip.messages import request
+from tests.sip.conftest import Desk
 from tests.sip.peer import Leg, Peer, audio
-from tests.support import missing, until
-from voice.media.loop import MediaLoop
-from voice.sip import Phone, SipCall, SipMessage
+from tests.support import until
+from voice.sip import Phone, SipCall
 from voice.sip.response import ALLOWED
 
 ALLOW = ", ".join(ALLOWED)
@@ -174,55 +171,3 @@ def test_a_loose_answer_moves_nothing(peer: Peer, phone: Phone) -> None:
     assert peer.is_answered()
     assert len(phone.live_calls()) == 1
     assert leg.ask("BYE").code == 200
-
-
-def test_signalling_over_ipv6(desk: Desk, loop: MediaLoop) -> None:
-    if not has_ipv6_loopback():
-        missing("this machine has no IPv6 loopback")
-    phone = start_phone(desk, loop, host="::1")
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as peer:
-            peer.bind(("::1", 0))
-            peer.settimeout(10)
-            via = {"Via": f"SIP/2.0/UDP [::1]:{peer.getsockname()[1]};branch=z9hG4bK6"}
-            for data, status in (
-                (request("OPTIONS", "sip:[::1]", replace=via), 200),
-                (request("INVITE", "sip:[::1]", replace=via, body=audio().replace(b"IP4 127.0.0.1", b"IP6 ::1")), 488),
-            ):
-                peer.sendto(data, ("::1", phone.sip.myPort))
-                answer = SipMessage(peer.recv(65535))
-                while answer.code < 200:
-                    answer = SipMessage(peer.recv(65535))
-                assert (answer.code, answer.vias[0].host) == (status, "::1")
-    finally:
-        phone.stop()
-
-
-def test_a_phone_on_both_kinds_of_addresses_speaks_ipv4_to_an_ipv4_peer(desk: Desk, loop: MediaLoop) -> None:
-    """A socket bound to `::` shows it as ::ffff:127.0.0.1, which no IPv4 phone can read in SDP, Contact or Via."""
-    if not has_ipv6_loopback():
-        missing("this machine has no IPv6 loopback")
-    phone = start_phone(desk, loop, host="::")
-    peer = Peer(("127.0.0.1", phone.sip.myPort))
-    with ExitStack() as stack, closing(peer), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
-        stack.callback(phone.stop)
-        ear.bind(("127.0.0.1", 0))
-        ear.settimeout(15)
-        leg = Leg(peer)
-        answer = leg.establish(body=audio(port=ear.getsockname()[1]))
-        assert b"c=IN IP4 127.0.0.1\r\n" in answer.content
-        assert "::ffff" not in str(answer.fields)
-        assert desk.calls[0].source == ("127.0.0.1", peer.port)
-        assert len(ear.recv(2048)) == 172, "audio"
-        desk.calls[0].hangup()
-        leg.respond(peer.requested("BYE"))
-        no_traces(phone)
-
-
-def has_ipv6_loopback() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True

@@ -14,6 +14,7 @@ from voice.caller.signalling import Signalling
 from voice.caller.tones import ToneFinder
 from voice.media import FRAME_SECONDS
 from voice.media.g711 import Law
+from voice.sip.address import version_of
 from voice.sip.errors import SipError
 from voice.sip.message import SipMessage
 from voice.sip.response import Headers
@@ -190,7 +191,7 @@ class Caller:
         try:
             if answer.sdp is None:
                 raise SipError(488, "the answer describes no audio")
-            self.audio.start(agree(answer.sdp))
+            self.audio.start(agree(answer.sdp, versions=(version_of(self.signalling.local[0]),)))
         except SipError as error:
             self.hang_up()
             raise CallFailed(f"The answer of {self._place} cannot be used: {error}.") from error

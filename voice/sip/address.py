@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import time
 from collections.abc import Callable
@@ -12,20 +13,30 @@ MAX_ENTRIES = 1000
 _MAPPED = "::ffff:"
 
 
+def version_of(address: str) -> int:
+    """4 or 6; 0 for a name."""
+    try:
+        return ipaddress.ip_address(address).version
+    except ValueError:
+        return 0
+
+
 class LocalAddress:
     """public_address where it is set, else the bound host, else the local end of the route to the peer.
 
+    So it is as well where the peer has an IPv6 address and the one that is set an IPv4 one, or the other way round.
     A route is looked up once a minute.
     """
 
     def __init__(self, host: str, public_address: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._fixed = public_address or ("" if host in WILDCARDS else host)
+        self._fixed_version = version_of(self._fixed)
         self._clock = clock
         self._routes: dict[str, tuple[float, str]] = {}
 
     def towards(self, peer: str) -> str:
         """The address to name in Contact, Via and SDP. Nothing is sent for it."""
-        if self._fixed:
+        if self._fixed and (not self._fixed_version or version_of(peer) in (0, self._fixed_version)):
             return self._fixed
         now = self._clock()
         until, address = self._routes.get(peer, (0.0, ""))

@@ -60,7 +60,7 @@ class SipCall(VoIPCall):
         self.started_at = datetime.now(UTC).isoformat(timespec="seconds")
         self.end_reason = ""
         self._offer: SessionDescription | None = offer
-        self._session = Session(phone, offer, request.call_id, media_address, weakly(self._media_event), self.source[0])
+        self._session = Session(phone, offer, request.call_id, weakly(self._media_event), self.source[0])
         self._unacknowledged = Unacknowledged(weakly(self._acknowledged), weakly(self._not_acknowledged))
         self._bye_after_ack = False
         self._waiting_answer: Future[bool] | None = None

@@ -14,7 +14,7 @@ from functools import partial
 from pyVoIP.VoIP import PhoneStatus, VoIPPhone
 
 from voice.media.loop import MediaLoop
-from voice.sip.address import LocalAddress
+from voice.sip.address import LocalAddress, version_of
 from voice.sip.call import SipCall
 from voice.sip.client import SipClient
 from voice.sip.dialog import Dialog, identity_of
@@ -92,15 +92,14 @@ class Phone(VoIPPhone):
         # The Call-IDs of these, and of how many each: what a flood is compared with.
         self.call_ids: Counter[str] = Counter()
         self.ports = PortPool(*rtp_ports)
-        # Audio is IPv4 only.
-        self.loop, self.rtp_host = loop, "0.0.0.0" if host == "::" else host  # noqa: S104  as the setting says
+        self.loop = loop
         self.max_calls, self.media_timeout = max_calls, media_timeout
         self.accepting = False
         self.credentials = credentials or Credentials(username, "")
         self.patience = patience or Patience()
         self._account = account
         self._on_call = on_call
-        self._address = LocalAddress(host, public_address)
+        self._host, self._address = host, LocalAddress(host, public_address)
         self._registration = self._registration_of(account, pace) if account else None
         self.subscriptions = Subscriptions(
             self.sip.transactions,
@@ -185,6 +184,18 @@ class Phone(VoIPPhone):
 
     def release_ports(self, call: object = None) -> None:
         """Replaces pyVoIP's: a port is given back when its socket is closed."""
+
+    @property
+    def media_versions(self) -> tuple[int, ...]:
+        """The versions of IP that audio can be sent over."""
+        return (4, 6) if self._host == "::" else (version_of(self._host) or 4,)
+
+    def media_addresses(self, peer: str) -> tuple[str, str]:
+        """Where to bind the audio of a call with a peer at this address, and what to name in SDP."""
+        bound = self._host
+        if bound == "::" and version_of(peer) == 4:
+            bound = "0.0.0.0"  # noqa: S104  as the setting says
+        return bound, self._address.towards(peer)
 
     def place_of(self, call: SipCall) -> Address:
         """Where numbers of a call's PBX are: at the registrar, where there is one, else where the call came from."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from voice.sip.address import version_of
 from voice.sip.headers import NameAddr, Via, parse_params, split_list
 from voice.sip.uri import bracketed
 
@@ -58,7 +59,8 @@ def offer_body(agreed: Agreed) -> dict[str, Any]:
         "methods": methods,
         "attributes": attributes,
     }
-    connection = {"network_type": "IN", "address_type": "IP4", "address": agreed.host, "ttl": None, "address_count": 1}
+    kind = f"IP{version_of(agreed.host)}"
+    connection = {"network_type": "IN", "address_type": kind, "address": agreed.host, "ttl": None, "address_count": 1}
     return {"c": [connection], "m": [media]}
 
 

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 from voice.media.g711 import Law
+from voice.sip.address import version_of
 from voice.sip.errors import SipError
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
@@ -20,7 +21,7 @@ STATIC = {Law.PCMU.payload_type: Law.PCMU, Law.PCMA.payload_type: Law.PCMA}
 OFFERED_EVENT = 101
 USUAL_PTIME = 20
 PTIMES = range(10, 61, 10)
-HELD = "0.0.0.0"  # noqa: S104  what RFC 2543 wrote for hold
+HELD = "0.0.0.0"  # noqa: S104  what RFC 2543 wrote for hold; `::` is read as the same
 MAX_LINES = 2000
 ALWAYS = "0 0"
 _TIME = re.compile(r"[0-9]{1,20} [0-9]{1,20}")
@@ -106,10 +107,11 @@ def parse_sdp(text: str) -> SessionDescription:
     return SessionDescription(media, time)
 
 
-def agree(offer: SessionDescription, keep: Law | None = None) -> Agreed:
+def agree(offer: SessionDescription, keep: Law | None = None, versions: tuple[int, ...] = (4,)) -> Agreed:
     """Choose from an offer (or read an answer): the first audio line that can be taken, the first law in its order.
 
-    keep: the law of a running session, which no re-INVITE may change since the recording is in it. SipError 488.
+    keep: the law of a running session, which no re-INVITE may change since the recording is in it; versions: of IP that
+    audio can be sent over. SipError 488.
     """
     problem = "no audio that can be taken"
     for place, line in enumerate(offer.media):
@@ -120,12 +122,14 @@ def agree(offer: SessionDescription, keep: Law | None = None) -> Agreed:
             problem = "no common codec"
         elif not 0 < line.port < 65536:
             problem = "port out of range"
-        elif not _usable(line.address):
+        elif not _usable(line.address, versions):
             problem = "no usable address"
         else:
             law, payload_type = found
             host = line.address or ""
             rtcp_port, rtcp_host = line.rtcp or (line.port + 1, "")
+            if version_of(rtcp_host) != version_of(host):
+                rtcp_host = ""
             return Agreed(
                 place,
                 law,
@@ -173,7 +177,8 @@ def write_offer(host: str, port: int, session_id: str, version: int, keep: Law |
 
 
 def _head(host: str, session_id: str, version: int, time: str = ALWAYS) -> list[str]:
-    return ["v=0", f"o=- {session_id} {version} IN IP4 {host}", "s=-", f"c=IN IP4 {host}", f"t={time}"]
+    place = f"IN IP{version_of(host) or 4} {host}"
+    return ["v=0", f"o=- {session_id} {version} {place}", "s=-", f"c={place}", f"t={time}"]
 
 
 def _audio(
@@ -207,10 +212,14 @@ def _media_line(value: str, session: MediaLine) -> MediaLine:
 
 
 def _connection(value: str) -> str | None:
+    """The address, an IPv6 one as the system writes it; None for a name or another type than is said."""
     words = value.split()
-    if len(words) != 3 or words[0].upper() != "IN" or words[1].upper() != "IP4":
+    if len(words) != 3 or words[0].upper() != "IN":
         return None
-    return words[2].partition("/")[0]
+    address = words[2].partition("/")[0]
+    if words[1].upper() != f"IP{version_of(address)}" or "%" in address:
+        return None
+    return HELD if address == "::" else str(ipaddress.ip_address(address))
 
 
 def _attribute(line: MediaLine, value: str) -> None:
@@ -272,14 +281,15 @@ def _event(line: MediaLine) -> int | None:
     return None
 
 
-def _usable(address: str | None) -> bool:
-    try:
-        ip = ipaddress.IPv4Address(address or "")
-    except ValueError:
+def _usable(address: str | None, versions: tuple[int, ...]) -> bool:
+    if address is None or address == HELD:
+        return address == HELD
+    ip = ipaddress.ip_address(address)
+    if ip.version not in versions or ip.is_multicast or ip.is_unspecified:
         return False
-    return str(ip) == HELD or not (
-        ip.is_multicast or ip.is_unspecified or str(ip) == "255.255.255.255" or ip.packed[0] == 0
-    )
+    if isinstance(ip, ipaddress.IPv6Address):
+        return ip.ipv4_mapped is None
+    return address != "255.255.255.255" and ip.packed[0] != 0
 
 
 def _small(text: str, limit: int) -> int | None:

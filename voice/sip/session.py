@@ -27,8 +27,8 @@ PROVISIONAL = Agreed(0, Law.PCMU, 0, None, HELD, 9, "RTP/AVP", "inactive")
 class Session:
     """One audio stream and its description. Used in the SIP thread; on_event is called by the media loop.
 
-    address: ours, as the other side reaches it. agreed: what is in force; held: we are not to send.
-    signalling: the address that the INVITE came from. SipError 488 from the constructor where nothing can be agreed on.
+    agreed: what is in force; held: we are not to send. signalling: the address that the INVITE came from; it says over
+    which IP audio goes where no offer does. SipError 488 from the constructor where nothing can be agreed on.
     """
 
     stream: MediaStream
@@ -38,14 +38,17 @@ class Session:
         phone: Phone,
         offer: SessionDescription | None,
         call_id: str,
-        address: str,
         on_event: Callable[[Event], None],
-        signalling: str = "",
+        signalling: str,
     ) -> None:
-        self.agreed = agree(offer) if offer else PROVISIONAL
+        self.agreed = agree(offer, versions=phone.media_versions) if offer else PROVISIONAL
         self.held = self.agreed.held
-        self._phone, self._call_id, self._address, self._on_event = phone, call_id, address, on_event
+        self._phone, self._call_id, self._on_event = phone, call_id, on_event
         self._signalling = signalling
+        # Nobody is named yet in an offer that begins on hold, or where there was none.
+        peer = signalling if self.agreed.host == HELD else self.agreed.host
+        self._bound, self._address = phone.media_addresses(peer)
+        self._ip_versions = (6 if ":" in self._bound else 4,)
         self._description, self._version = b"", 0
         self._number = ""
 
@@ -69,7 +72,7 @@ class Session:
 
     def judge(self, offer: SessionDescription | None) -> Agreed | None:
         """What a later offer or answer would come to; None without one. SipError 488; nothing changes yet."""
-        return agree(offer, keep=self._settled_law()) if offer else None
+        return agree(offer, self._settled_law(), self._ip_versions) if offer else None
 
     def describe(self, offer: SessionDescription | None, agreed: Agreed | None) -> bytes:
         """Our answer to an offer, or our own offer; the version grows when it says something new (RFC 3264, 8)."""
@@ -118,7 +121,7 @@ class Session:
             assoc[agreed.event_payload_type] = PayloadType.EVENT
         stream = MediaStream(
             assoc,
-            self._phone.rtp_host,
+            self._bound,
             port,
             agreed.host,
             agreed.port,
