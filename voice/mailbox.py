@@ -20,6 +20,7 @@ class MailboxFacts:
     aliases: other numbers that lead here. full: it takes no message now.
     operator (the number that key 0 leads to, or empty), speaks_envelope, review: the mailbox's, else of the settings.
     max_duration, silence_timeout, min_speech: seconds, None for those of the settings.
+    seconds_left: how long a message may be before the mailbox is full, None where that has no limit or is not known.
     """
 
     id: str
@@ -39,6 +40,7 @@ class MailboxFacts:
     max_duration: float | None = None
     silence_timeout: float | None = None
     min_speech: float | None = None
+    seconds_left: float | None = None
 
     @property
     def greeting(self) -> str | None:

@@ -56,7 +56,7 @@ class Store(TakeStore):
         wanted = [name for name in dict.fromkeys(extensions) if fields.is_extension(name)]
         with self._app.app_context():
             box = mailboxes.find(wanted)
-            return self._facts(box, full=quota.of(box).full) if box else None
+            return self._facts(box, quota.of(box)) if box else None
 
     def find_script(
         self, dialled: Sequence[str], extensions: Sequence[str]
@@ -64,7 +64,7 @@ class Store(TakeStore):
         """What answers a call, see app/services/numbers.py: a script, a mailbox, or a mailbox with its own script."""
         with self._app.app_context():
             number, box = numbers.answering(dialled, extensions)
-            facts = self._facts(box, full=quota.of(box).full) if box else None
+            facts = self._facts(box, quota.of(box)) if box else None
             called = dialled[0] if dialled else facts.extension if facts else ""
             return (_script(number, called) if number else None), facts
 
@@ -177,7 +177,7 @@ class Store(TakeStore):
             if keys:
                 self._redis.delete(*keys)
 
-    def _facts(self, box: Mailbox, *, full: bool = False) -> MailboxFacts:
+    def _facts(self, box: Mailbox, used: quota.Quota | None = None) -> MailboxFacts:
         phone = self._settings.phone
         temporary = next((item for item in box.greetings if item.kind == TEMPORARY), None)
         return MailboxFacts(
@@ -194,10 +194,11 @@ class Store(TakeStore):
             trusts_own_phone=box.trusts_own_phone,
             speaks_envelope=phone.speaks_envelope if box.speaks_envelope is None else box.speaks_envelope,
             review=phone.review if box.review is None else box.review,
-            full=full,
+            full=used.full if used else False,
             max_duration=box.max_duration,
             silence_timeout=box.silence_timeout,
             min_speech=box.min_speech,
+            seconds_left=used.seconds_left if used else None,
         )
 
     def _fetched(self, prompt: prompts.CustomPrompt) -> str | None:

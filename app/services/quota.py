@@ -14,6 +14,9 @@ from app.models.message import NEW, SAVED
 from app.services import events
 from app.services.context import settings
 
+SHORTEST_SECONDS = 3
+"""Less than that is no room for a message: its caller would be cut off at the first word."""
+
 
 @dataclass(frozen=True)
 class Quota:
@@ -28,12 +31,18 @@ class Quota:
     @property
     def full(self) -> bool:
         """Whether the mailbox takes no more messages."""
-        return self._reached(100)
+        left = self.seconds_left
+        return self._reached(100) or (left is not None and left < min(SHORTEST_SECONDS, self.max_seconds))
 
     @property
     def nearly_full(self) -> bool:
         """Whether its owner is to be warned; also where it is full."""
-        return self._reached(self.warn_percent)
+        return self.full or self._reached(self.warn_percent)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the next message may be, None where there is no limit of seconds."""
+        return max(0.0, self.max_seconds - self.seconds) if self.max_seconds else None
 
     def _reached(self, percent: int) -> bool:
         return any(

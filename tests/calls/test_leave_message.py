@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from voice.events import Digit, LimitReached, SilenceReached, ToneReached
 from voice.flows.leave_message import leave_message
 from voice.flows.outcome import Limits
 from voice.mailbox import MailboxFacts
-from voice.media import g711, wav
+from voice.media import SAMPLE_RATE, g711, wav
 from voice.media.g711 import Law
 from voice.media.recorder import SpoolWriter
 from voice.prompts import BUILT_IN, Prompts
@@ -86,6 +87,18 @@ def test_hanging_up_finishes_the_message(tmp_path: Path, writer: SpoolWriter, sp
 def test_the_longest_duration_is_said(tmp_path: Path, writer: SpoolWriter, speech: bytes) -> None:
     stage = Stage(tmp_path, writer, speech=speech, after_speech=(LimitReached(),))
     stage.run()
+    assert stage.heard() == ["greeting_default", "beep", "confirmation", "message_too_long"]
+
+
+@pytest.mark.parametrize(("own", "left", "longest"), [(None, 2.0, 2.0), (1.0, 2.0, 1.0), (1.5, None, 1.5)])
+def test_a_message_is_no_longer_than_the_room_that_is_left(
+    tmp_path: Path, writer: SpoolWriter, speech: bytes, own: float | None, left: float | None, longest: float
+) -> None:
+    assert len(speech) > 2.0 * SAMPLE_RATE
+    mailbox = replace(MAILBOX, max_duration=own, seconds_left=left)
+    stage = Stage(tmp_path, writer, mailbox, speech=speech)
+    outcome = stage.run()
+    assert (outcome.ended_by, stage.sidecar().duration) == ("limit", longest)
     assert stage.heard() == ["greeting_default", "beep", "confirmation", "message_too_long"]
 
 

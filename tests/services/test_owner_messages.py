@@ -219,6 +219,25 @@ def test_seconds_fill_a_mailbox_and_the_trash_does_not(box: Mailbox) -> None:
     assert told(box).count(events.MAILBOX_FULL) == 2
 
 
+def test_what_is_left_for_a_message(box: Mailbox) -> None:
+    assert quota.of(mailboxes.get("1001")).seconds_left is None
+    mailboxes.update("1001", **DETAILS, options=Options(max_seconds="10"), actor="test")
+    saved(duration=6.5)
+    found = quota.of(mailboxes.get("1001"))
+    assert (found.seconds_left, found.full, found.nearly_full) == (3.5, False, False)
+    # Less than three seconds are no room for a message.
+    saved(duration=1.0)
+    found = quota.of(mailboxes.get("1001"))
+    assert (found.full, found.nearly_full) == (True, True)
+    assert told(box).count(events.MAILBOX_FULL) == 1
+    saved(duration=5.0)
+    assert quota.of(mailboxes.get("1001")).seconds_left == 0.0
+
+
+def test_a_small_mailbox_is_not_full_while_it_is_empty() -> None:
+    assert [quota.Quota(0, used, 0, 2).full for used in (0.0, 0.5, 2.0)] == [False, True, True]
+
+
 def test_ten_thousand_messages_open_quickly(box: Mailbox) -> None:
     usual = {"mailbox_id": box.id, "size": 1, "sha256": "", "duration": 1.0, "state": "new", "created_at": EIGHT}
     rows = [

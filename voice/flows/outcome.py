@@ -15,11 +15,11 @@ class Limits:
     max_duration: float
 
     def of(self, mailbox: MailboxFacts) -> Limits:
-        """Those of a mailbox, where it has its own."""
-        silence, longest = mailbox.silence_timeout, mailbox.max_duration
-        return Limits(
-            self.silence_timeout if silence is None else silence, self.max_duration if longest is None else longest
-        )
+        """Those of a mailbox, where it has its own; no message is longer than the room that is left."""
+        silence = self.silence_timeout if mailbox.silence_timeout is None else mailbox.silence_timeout
+        longest = self.max_duration if mailbox.max_duration is None else mailbox.max_duration
+        left = mailbox.seconds_left
+        return Limits(silence, longest if left is None else min(longest, left))
 
 
 @dataclass(frozen=True)
