@@ -222,6 +222,10 @@ class OwnerRequests(Protocol):
         """Put a copy of the message into another mailbox, as a new one."""
         ...
 
+    def pin_is(self, mailbox_id: str, pin: str, source: str) -> bool | None:
+        """Whether this is the PIN; a wrong one counts like a failed log-in. None where the mailbox is no more."""
+        ...
+
     def change_pin(self, mailbox_id: str, old: str, new: str, source: str) -> PinChange:
         """Change the PIN; a wrong old one counts like a failed log-in."""
         ...

@@ -92,6 +92,10 @@ class OwnerClient:
         arguments = {"mailbox_id": mailbox_id, "message_id": message_id, "extension": extension}
         return Forwarded(self._ask("forward", WRITE_SECONDS, **arguments))
 
+    def pin_is(self, mailbox_id: str, pin: str, source: str) -> bool | None:
+        answer = self._ask("pin_is", PIN_SECONDS, mailbox_id=mailbox_id, pin=pin, source=source)
+        return None if answer is None else bool(answer)
+
     def change_pin(self, mailbox_id: str, old: str, new: str, source: str) -> PinChange:
         return PinChange(self._ask("change_pin", PIN_SECONDS, mailbox_id=mailbox_id, old=old, new=new, source=source))
 

@@ -152,6 +152,9 @@ class OwnerStore:
             log.error("message=%s cannot be forwarded: %s", message_id, error)
             return Forwarded.AWAY
 
+    def pin_is(self, mailbox_id: str, pin: str, source: str) -> bool | None:
+        return phone_access.pin_is(mailbox_id, pin, source)
+
     def change_pin(self, mailbox_id: str, old: str, new: str, source: str) -> PinChange:
         outcome = phone_access.change_pin(mailbox_id, old, new, source)
         # A PIN from a telephone has digits only, or none at all.
@@ -272,7 +275,7 @@ class OwnerStore:
 REQUESTS = frozenset(
     (
         "log_in", "open_own", "counts", "message_ids", "message", "audio", "save", "delete", "undelete", "delete_saved",
-        "recipient", "forward", "change_pin", "greeting", "set_greeting", "remove_greeting", "arrived",
+        "recipient", "forward", "pin_is", "change_pin", "greeting", "set_greeting", "remove_greeting", "arrived",
     )
 )  # fmt: skip
 

@@ -255,6 +255,7 @@ def _desk(settings: Settings, prompts: Prompts, keeper: KeeperClient) -> Desk:
         limits=Limits(settings.silence_timeout, settings.max_duration),
         folder=menu_recordings.folder_of(settings.instance),
         language=settings.language,
+        greeting_seconds=settings.limits.greeting_seconds,
         min_speech=settings.min_speech,
         trailing_silence=settings.trailing_silence,
     )

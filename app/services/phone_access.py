@@ -61,6 +61,16 @@ def open_own(extension: str) -> Mailbox | None:
     return found if found and found.extension == extension and found.trusts_own_phone else None
 
 
+def pin_is(mailbox_id: str, pin: str, source: str) -> bool | None:
+    """Whether this is the PIN of a mailbox that is open already; None where the mailbox is no more.
+
+    A wrong one counts as in log_in(), and so does a lock.
+    """
+    if db.session.scalar(select(Mailbox.live_extension).where(Mailbox.id == mailbox_id)) is None:
+        return None
+    return _admit(mailbox_id, pin, source) is not None
+
+
 def change_pin(mailbox_id: str, old: str, new: str, source: str) -> PinOutcome | pins.Rule:
     """Change the PIN as its owner does, or the first rule that the new one breaks.
 

@@ -51,7 +51,7 @@ class Application:
         self._folder, self._language = folder, language
         folder.mkdir(parents=True, exist_ok=True)
         self.boxes = {number: self._box(number, pin) for number, pin in (("1001", "4711"), ("1002", "2580"))}
-        self.away = self.store_away = False
+        self.away = self.store_away = self.gone = False
         self.broken: set[str] = set()
         self.asked: list[str] = []
         self.arrived_ids: list[str] = []
@@ -97,6 +97,8 @@ class Application:
                 self.broken.add(message_id)
             case ["the", "portal", "deletes", message_id]:
                 self._change(message_id, deleted=True)
+            case ["the", "portal", "deletes", "the", "mailbox"]:
+                self.gone = True
             case ["the", "portal", "purges", message_id]:
                 del self.box.messages[message_id]
             case ["the", "portal", "sets", "PIN", pin]:
@@ -174,6 +176,10 @@ class Application:
         if box.forwarded is Forwarded.DONE:
             box.messages[f"copy of {message_id}"] = self.box.messages[message_id]
         return box.forwarded
+
+    def pin_is(self, mailbox_id: str, pin: str, source: str) -> bool | None:
+        self._note("PIN is")
+        return None if self.gone else pin == self.box.pin
 
     def change_pin(self, mailbox_id: str, old: str, new: str, source: str) -> PinChange:
         self._note("change PIN")

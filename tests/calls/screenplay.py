@@ -1,6 +1,7 @@
 """A conversation with the mailbox written down like a screenplay, and the stage on which it is played.
 
-    SYSTEM  welcome, enter_pin
+    SYSTEM  welcome
+    SYSTEM  enter_pin, menu
     OWNER   4711#
     SYSTEM  counts(2, 1), menu
     OWNER   hangs up
@@ -222,7 +223,10 @@ class ActedCall(Call):
 
 @dataclass
 class Play:
-    """One performance. hang_up_at: at which step the owner hangs up whatever the play says; 0 for nowhere."""
+    """One performance. hang_up_at: at which step the owner hangs up whatever the play says; 0 for nowhere.
+
+    min_speech, greeting_seconds: of recordings in the menus.
+    """
 
     text: str
     application: Application
@@ -230,6 +234,7 @@ class Play:
     language: str = "en"
     hang_up_at: int = 0
     min_speech: float = 0.2
+    greeting_seconds: float = 180.0
     slow: SlowSources = field(default_factory=lambda: SlowSources(lambda: 0.0))
 
     def __post_init__(self) -> None:
@@ -250,6 +255,7 @@ class Play:
             limits=Limits(silence_timeout=5.0, max_duration=120.0),
             folder=self.folder,
             language=self.language,
+            greeting_seconds=self.greeting_seconds,
             min_speech=self.min_speech,
             slow=self.slow,
             now=lambda: NOW,

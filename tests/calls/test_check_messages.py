@@ -10,7 +10,7 @@ import pytest
 
 from app.config import LANGUAGES
 from tests.calls.application import Application
-from tests.calls.screenplay import Play
+from tests.calls.screenplay import SPOKEN, Play
 from tests.plays import forwarding, greetings, log_in, main_menu, messages, mishaps, pin
 from tests.plays.programme import PlayText
 from voice.call import Call
@@ -18,7 +18,10 @@ from voice.errors import CallEnded
 from voice.flows.check_messages import check_messages
 from voice.flows.talk import Desk
 from voice.mailbox import MailboxFacts
+from voice.media import SAMPLE_RATE
 from voice.media.recorder import SpoolWriter
+from voice.media.wav import HEADER_SIZE
+from voice.owner import GreetingChange, GreetingKind
 
 SUBJECTS = (log_in, main_menu, messages, mishaps, forwarding, pin, greetings)
 PLAYS: dict[str, PlayText] = {
@@ -72,3 +75,39 @@ def test_hanging_up_at_any_step_loses_nothing(perform: Callable[..., Play], tmp_
         assert deleted <= {asked.removeprefix("delete ") for asked in application.asked} | text.deleted
         assert not list((tmp_path / "recordings").glob("*"))
     assert set(threading.enumerate()) == before
+
+
+class MeasuringApplication(Application):
+    """Notes how long greetings are."""
+
+    seconds = 0.0
+
+    def set_greeting(
+        self, mailbox_id: str, kind: GreetingKind, recording: Path, days: int | None = None
+    ) -> GreetingChange:
+        self.seconds = (recording.stat().st_size - HEADER_SIZE) / SAMPLE_RATE
+        return super().set_greeting(mailbox_id, kind, recording, days)
+
+
+def test_a_recording_in_the_menus_ends_where_a_greeting_would_be_too_long(
+    tmp_path: Path, writer: SpoolWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = MeasuringApplication(tmp_path / "sounds")
+    text = """
+        OWNER  4
+        SYSTEM greeting_name_is, greeting_none, menu
+        OWNER  1
+        SYSTEM record_name
+        SYSTEM <beep>
+        OWNER  says something
+        SYSTEM menu
+        OWNER  1
+        SYSTEM greeting_kept
+        SYSTEM menu
+        OWNER  *
+        """
+    play = Play(greetings.in_greetings(text), application, tmp_path / "recordings", greeting_seconds=1.5)
+    assert len(SPOKEN) > 1.5 * SAMPLE_RATE
+    mailbox = MailboxFacts("box-1001", "1001", "Alice", "en", "UTC")
+    play.perform(writer, monkeypatch, lambda call, desk: check_messages(call, desk, mailbox))
+    assert application.seconds == 1.5

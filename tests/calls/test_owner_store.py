@@ -132,6 +132,19 @@ def test_a_full_mailbox_is_said_to_be_full(instance: Instance, store: Store, own
     facts = store.find_mailbox([EXTENSION])
     assert facts is not None
     assert facts.full
+    assert facts.seconds_left is None
+
+
+def test_a_call_knows_how_many_seconds_are_left(instance: Instance, store: Store) -> None:
+    leave(instance, store)
+    with instance.app.app_context():
+        used = sum(db.session.scalars(select(Message.duration)))
+    assert used > 0
+    change(instance, max_seconds="60")
+    facts = store.find_mailbox([EXTENSION])
+    assert facts is not None
+    assert not facts.full
+    assert facts.seconds_left == pytest.approx(60 - used)
 
 
 @pytest.mark.parametrize("uploaded", [False, True])
@@ -354,3 +367,4 @@ def test_a_mailbox_that_was_deleted_in_mid_call(instance: Instance, owners: Owne
     assert owners.answer("counts", {"mailbox_id": box_id}) is None
     asked = {"mailbox_id": box_id, "old": PIN, "new": "582914", "source": SOURCE}
     assert owners.answer("change_pin", asked) is PinChange.GONE
+    assert owners.answer("pin_is", {"mailbox_id": box_id, "pin": PIN, "source": SOURCE}) is None

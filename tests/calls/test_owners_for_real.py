@@ -112,7 +112,7 @@ def perform(
     writer.start()
 
     def performed(text: str) -> None:
-        text = f"SYSTEM welcome\nSYSTEM enter_pin\nOWNER 4711#\n{text}\nOWNER #\nSYSTEM goodbye"
+        text = f"SYSTEM welcome\nSYSTEM enter_pin, menu\nOWNER 4711#\n{text}\nOWNER #\nSYSTEM goodbye"
         play = Play(text, application, tmp_path / "recordings")  # type: ignore[arg-type]
         mailbox = MailboxFacts("box", EXTENSION, "Alice", "en", "UTC")
         play.perform(writer, monkeypatch, lambda call, desk: check_messages(call, desk, mailbox))
@@ -206,11 +206,11 @@ def test_a_broken_message_is_said_to_be_and_deleted(
 def test_the_portal_changes_the_pin_in_mid_call(application: RealApplication, perform: Callable[[str], None]) -> None:
     perform("""
         SYSTEM counts(0 0 0), menu
-        EVENT the portal changes the PIN
         OWNER 4
         SYSTEM pin_old
         OWNER 4711#
         SYSTEM pin_length(4 8), pin_rules, pin_new
+        EVENT the portal changes the PIN
         OWNER 582914#
         SYSTEM pin_again
         OWNER 582914#
@@ -219,6 +219,21 @@ def test_the_portal_changes_the_pin_in_mid_call(application: RealApplication, pe
         SYSTEM menu
     """)
     assert application.told() == ["pin.changed"]
+
+
+def test_an_old_pin_that_is_none_any_more_is_told_at_once(
+    application: RealApplication, perform: Callable[[str], None]
+) -> None:
+    perform("""
+        SYSTEM counts(0 0 0), menu
+        EVENT the portal changes the PIN
+        OWNER 4
+        SYSTEM pin_old
+        OWNER 4711#
+        SYSTEM pin_wrong_old
+        SYSTEM pin_unchanged
+        SYSTEM menu
+    """)
 
 
 def test_what_arrives_during_the_call_is_announced(

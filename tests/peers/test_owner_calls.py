@@ -103,7 +103,7 @@ def calling(folder: Path, worker: VoiceWorker, extension: str, language: str, pr
     with OwnerPhone(folder, extension, language, prompts) as phone:
         phone.dial("*97", worker.port)
         phone.hears("welcome")
-        phone.hears("enter_pin")
+        phone.hears("enter_pin", *phone.speech.option("option_log_out", "*"))
         phone.presses(f"{PIN}#")
         yield phone
         phone.is_hung_up_on()

@@ -31,7 +31,7 @@ PLAYS = {
     "own mailbox by PIN": PlayText(
         """
         SYSTEM welcome
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  4711#
         SYSTEM counts(0 0 0), menu
         OWNER  #
@@ -51,7 +51,7 @@ PLAYS = {
     "own phone, but its mailbox does not trust it": PlayText(
         """
         SYSTEM welcome
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  4711#
         SYSTEM counts(0 0 0), menu
         OWNER  hangs up
@@ -61,7 +61,7 @@ PLAYS = {
     "own mailbox trusts its phone, but nobody vouches for it": PlayText(
         """
         SYSTEM welcome
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  hangs up
         """,
         prepare=trusting,
@@ -91,7 +91,7 @@ PLAYS = {
     "no pound: a pause ends the number": PlayText(
         """
         SYSTEM welcome
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  4711
         SYSTEM counts(0 0 0), menu
         OWNER  hangs up
@@ -100,13 +100,13 @@ PLAYS = {
     "three wrong PINs end the call": PlayText(
         """
         SYSTEM welcome
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  9999#
         SYSTEM login_wrong
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  9998#
         SYSTEM login_wrong
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  9997#
         SYSTEM <silence of 1 s>
         SYSTEM login_failed
@@ -133,7 +133,7 @@ PLAYS = {
     "star leads from the own mailbox to another": PlayText(
         """
         SYSTEM welcome
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  *
         SYSTEM enter_mailbox
         OWNER  1002#
@@ -197,11 +197,11 @@ PLAYS = {
     "no digit at all": PlayText(
         """
         SYSTEM welcome
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  waits
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  waits
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  waits
         SYSTEM no_key_goodbye
         """,
@@ -210,7 +210,7 @@ PLAYS = {
     "who speaks is told that keys are wanted": PlayText(
         """
         SYSTEM welcome
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  speaks
         SYSTEM keys_wanted
         OWNER  4711#
@@ -225,7 +225,7 @@ PLAYS = {
         """
         SYSTEM welcome
         EVENT  the keeper leaves
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  4711#
         SYSTEM unavailable_now, goodbye
         """,
@@ -233,7 +233,7 @@ PLAYS = {
     "another mailbox after the first": PlayText(
         """
         SYSTEM welcome
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  4711#
         SYSTEM counts(0 0 0), menu
         OWNER  *
@@ -251,10 +251,10 @@ PLAYS = {
     "three wrong PINs of two mailboxes end the call": PlayText(
         """
         SYSTEM welcome
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  9999#
         SYSTEM login_wrong
-        SYSTEM enter_pin
+        SYSTEM enter_pin, menu
         OWNER  4711#
         SYSTEM counts(0 0 0), menu
         OWNER  *

@@ -65,7 +65,7 @@ PLAYS = {
         logged_in("""
         SYSTEM counts(0 0 0), menu
         OWNER  8888888888
-        SYSTEM no_key_goodbye
+        SYSTEM invalid_key, goodbye
         """)
     ),
     "no digit at all": PlayText(

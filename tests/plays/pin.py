@@ -101,17 +101,85 @@ PLAYS = {
     ),
     "the old one is wrong": PlayText(
         ended(
-            logged_in(f"""
+            logged_in("""
         SYSTEM counts(0 0 0), menu
         OWNER  4
         SYSTEM pin_old
         OWNER  9999#
-        SYSTEM {RULES}, pin_new
-        OWNER  2468#
-        SYSTEM pin_again
-        OWNER  2468#
         SYSTEM pin_wrong_old
         SYSTEM pin_unchanged
+        """)
+        ),
+        check=pin_is("4711"),
+    ),
+    "the old one is wrong, and the new one typed ahead is no key of the menu": PlayText(
+        ended(
+            logged_in("""
+        SYSTEM counts(0 0 0), menu
+        OWNER  4
+        SYSTEM pin_old
+        OWNER  9999#3571#3571#
+        SYSTEM pin_wrong_old
+        SYSTEM pin_unchanged
+        """)
+        ),
+        check=pin_is("4711"),
+    ),
+    "all typed ahead": PlayText(
+        logged_in("""
+        SYSTEM counts(0 0 0), menu
+        OWNER  44711#2468#2468##
+        SYSTEM goodbye
+        """),
+        check=pin_is("2468"),
+    ),
+    "three times wrong ends the call": PlayText(
+        logged_in("""
+        SYSTEM counts(0 0 0), menu
+        OWNER  4
+        SYSTEM pin_old
+        OWNER  9999#
+        SYSTEM pin_wrong_old
+        SYSTEM pin_unchanged
+        SYSTEM menu
+        OWNER  4
+        SYSTEM pin_old
+        OWNER  9998#
+        SYSTEM pin_wrong_old
+        SYSTEM pin_unchanged
+        SYSTEM menu
+        OWNER  4
+        SYSTEM pin_old
+        OWNER  9997#
+        SYSTEM <silence of 1 s>
+        SYSTEM login_failed
+        """),
+        check=pin_is("4711"),
+    ),
+    "the mailbox is deleted in mid-call": PlayText(
+        ended(
+            logged_in("""
+        SYSTEM counts(0 0 0), menu
+        OWNER  4
+        SYSTEM pin_old
+        EVENT  the portal deletes the mailbox
+        OWNER  4711#
+        SYSTEM pin_unchanged
+        """)
+        ),
+    ),
+    "nobody can check the old one": PlayText(
+        ended(
+            logged_in("""
+        SYSTEM counts(0 0 0), menu
+        OWNER  4
+        SYSTEM pin_old
+        EVENT  the keeper leaves
+        OWNER  4711#
+        SYSTEM unavailable_now, menu
+        EVENT  the keeper returns
+        OWNER  6
+        SYSTEM no_deleted
         """)
         ),
         check=pin_is("4711"),

@@ -30,7 +30,7 @@ class PlayText:
 
 def logged_in(text: str) -> str:
     """The owner of mailbox 1001 has dialled the number for his own mailbox and pressed the PIN."""
-    return f"SYSTEM welcome\nSYSTEM enter_pin\nOWNER 4711#\n{text}"
+    return f"SYSTEM welcome\nSYSTEM enter_pin, menu\nOWNER 4711#\n{text}"
 
 
 def ended(text: str) -> str:

@@ -212,6 +212,16 @@ def test_a_wrong_old_pin_counts_like_a_wrong_log_in(box: Mailbox) -> None:
     assert told() == [events.MAILBOX_LOCKED]
 
 
+def test_a_pin_is_checked_before_a_new_one_is_chosen(box: Mailbox) -> None:
+    assert phone_access.pin_is(box.id, RIGHT, SOURCE) is True
+    assert phone_access.pin_is("nobody", RIGHT, SOURCE) is None
+    for _ in range(phone_access.FAILURES):
+        assert phone_access.pin_is(box.id, WRONG, SOURCE) is False
+    assert phone_access.pin_is(box.id, RIGHT, SOURCE) is False
+    assert not log_in(RIGHT)
+    assert told() == [events.MAILBOX_LOCKED]
+
+
 def test_a_pin_that_the_portal_changes_in_that_moment_stays(box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     hash_secret = pins.hash_secret
 

@@ -12,8 +12,18 @@ def change_pin(visit: Visit) -> None:
     """Ask for the old PIN and twice for a new one; the rules are said first, and again where a PIN breaks one."""
     talk = visit.talk
     old = talk.number("pin_old")
-    changed = old.finished_by != "*" and _choose(visit, old.digits)
+    changed = old.finished_by != "*" and _is_right(visit, old.digits) and _choose(visit, old.digits)
     talk.say("pin_changed" if changed else "pin_unchanged")
+
+
+def _is_right(visit: Visit, old: str) -> bool:
+    """Whether the old PIN is right, before anybody thinks of a new one."""
+    talk = visit.talk
+    talk.await_turn()
+    right = visit.requests.pin_is(visit.mailbox_id, old, talk.source)
+    if right is False:
+        _wrong(visit)
+    return bool(right)
 
 
 def _choose(visit: Visit, old: str) -> bool:
@@ -31,14 +41,22 @@ def _choose(visit: Visit, old: str) -> bool:
         if new.digits == old:
             ahead = ["pin_same"]
             continue
-        talk.await_turn()
         change = visit.requests.change_pin(visit.mailbox_id, old, new.digits, talk.source)
         if change in (PinChange.DONE, PinChange.GONE):
             return change is PinChange.DONE
         if change is PinChange.WRONG:
-            talk.desk.slow.failed(talk.source)
-            talk.count_wrong_pin()
-            talk.say("pin_wrong_old")
+            # The portal has changed it since.
+            _wrong(visit)
             return False
         ahead = ["pin_refused", *rules]
     return False
+
+
+def _wrong(visit: Visit) -> None:
+    """The old PIN is not right; WrongPins, as at the log-in."""
+    talk = visit.talk
+    talk.desk.slow.failed(talk.source)
+    talk.count_wrong_pin()
+    # A new PIN that was typed ahead must not be taken for keys of the menu.
+    talk.call.forget_digits()
+    talk.say("pin_wrong_old")

@@ -15,7 +15,7 @@ from voice.flows.log_in import log_in
 from voice.flows.outcome import Outcome
 from voice.flows.play_messages import play_messages
 from voice.flows.record_greetings import record_greetings
-from voice.flows.talk import Desk, NobodyThere, Talk, WrongPins
+from voice.flows.talk import Desk, NobodyThere, Talk, WrongKeys, WrongPins
 from voice.flows.visit import Visit
 from voice.mailbox import MailboxFacts
 from voice.owner import Messages
@@ -55,6 +55,9 @@ def _visits(talk: Talk, extension: str, own_phone: bool) -> str:
     except WrongPins:
         talk.tell("login_failed")
         return "wrong PIN"
+    except WrongKeys:
+        talk.tell("invalid_key", "goodbye")
+        return "wrong keys"
     except NobodyThere:
         talk.tell("no_key_goodbye")
         return "no key"

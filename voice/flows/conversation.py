@@ -20,7 +20,11 @@ ATTEMPTS = 3
 
 
 class NobodyThere(VoiceError):
-    """No key was pressed however often it was asked, or only such as mean nothing: the call ends politely."""
+    """No key was pressed however often it was asked: the call ends politely."""
+
+
+class WrongKeys(NobodyThere):
+    """Only keys that mean nothing were pressed, as by a key that is stuck: the call ends too."""
 
 
 class Conversation:
@@ -72,7 +76,7 @@ class Conversation:
         return self.ask(*names, most=MOST_KEYS, finish_on="#*")
 
     def choose(self, menu: Menu, *before: str) -> Do:
-        """Offer a menu until a key of it is pressed; before: what is said ahead of it, once."""
+        """Offer a menu until a key of it is pressed, WrongKeys; before: what is said ahead of it, once."""
         does = {key.key: key.does for key in menu}
         options = [name for key in menu if key.option for name in self.speech.option(key.option, key.key)]
         ahead = list(before)
@@ -81,7 +85,7 @@ class Conversation:
             if key in does:
                 return does[key]
             ahead = ["invalid_key"]
-        raise NobodyThere
+        raise WrongKeys
 
     def confirmed(self, menu: Menu, *question: str) -> bool:
         """Ask a question that a key typed ahead must not answer."""

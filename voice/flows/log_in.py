@@ -22,7 +22,8 @@ def log_in(talk: Talk, extension: str = "", own_phone: bool = False) -> Opened:
         extension = known or _digits(talk, "enter_mailbox")
         if extension == "*":
             continue
-        pin = _digits(talk, "enter_pin")
+        # Who called from the own phone may want another mailbox; who has entered its number knows which.
+        pin = _digits(talk, "enter_pin", *(talk.speech.option("option_log_out", "*") if known else ()))
         if pin == "*":
             known = ""
             continue
@@ -33,9 +34,9 @@ def log_in(talk: Talk, extension: str = "", own_phone: bool = False) -> Opened:
     raise WrongPins
 
 
-def _digits(talk: Talk, prompt: str) -> str:
+def _digits(talk: Talk, *prompts: str) -> str:
     """A number, empty where it is none; * where it was taken back."""
-    gathered = talk.number(prompt)
+    gathered = talk.number(*prompts)
     if gathered.finished_by == "*":
         return "*"
     return gathered.digits if len(gathered.digits) <= LONGEST_NUMBER else ""

@@ -19,7 +19,8 @@ from voice.verbs import Record
 def recorded(visit: Visit, prompt: str) -> Iterator[Path | None]:
     """A recording that its owner wants to keep, as long as the block runs; None where there is none.
 
-    It ends like a message: by #, silence, a tone of the network or the longest duration. A hang-up keeps nothing.
+    It ends like a message: by #, silence or a tone of the network, or at the longest that a greeting may be. A hang-up
+    keeps nothing.
     OSError where it cannot be written.
     """
     place = visit.talk.desk.folder
@@ -48,8 +49,8 @@ def _take(visit: Visit, path: Path) -> bool:
     path.unlink(missing_ok=True)
     talk.tone("beep")
     talk.call.forget_digits()
-    limits, silence = talk.desk.limits, opened.silence_timeout
-    take = Record(path, limits.silence_timeout if silence is None else silence, limits.max_duration).run(talk.call)
+    silence = talk.desk.limits.silence_timeout if opened.silence_timeout is None else opened.silence_timeout
+    take = Record(path, silence, talk.desk.greeting_seconds).run(talk.call)
     enough = talk.desk.min_speech if opened.min_speech is None else opened.min_speech
     said = take.result.frames > 0 and take.result.heard.speech >= enough
     if said and (samples := trimming.end_of_message(take, talk.desk.trailing_silence)) is not None:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from voice.call import Call
 from voice.errors import VoiceError
-from voice.flows.conversation import ATTEMPTS, Conversation, NobodyThere
+from voice.flows.conversation import ATTEMPTS, Conversation, NobodyThere, WrongKeys
 from voice.flows.outcome import Limits
 from voice.owner import OwnerRequests
 from voice.prompts import Prompts, payload_path
 from voice.slow_sources import SlowSources
 from voice.verbs import Pause
 
-__all__ = ["ATTEMPTS", "LONGEST_NUMBER", "Desk", "NobodyThere", "Talk", "WrongPins"]
+__all__ = ["ATTEMPTS", "LONGEST_NUMBER", "Desk", "NobodyThere", "Talk", "WrongKeys", "WrongPins"]
 
 log = logging.getLogger(__name__)
 LONGEST_NUMBER = 20
@@ -31,13 +31,14 @@ class WrongPins(VoiceError):
 @dataclass(frozen=True)
 class Desk:
     """What the calls of owners need beside the call. folder: where recordings in the menus are made; language: until
-    somebody has logged in; min_speech: seconds."""
+    somebody has logged in; greeting_seconds: the longest recording in the menus; min_speech: seconds."""
 
     prompts: Prompts
     requests: OwnerRequests
     limits: Limits
     folder: Path
     language: str
+    greeting_seconds: float = 180.0
     min_speech: float = 0.0
     trailing_silence: float = 0.5
     slow: SlowSources = field(default_factory=SlowSources)
