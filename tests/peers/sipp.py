@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.instance import HOST, VoiceWorker
+from tests.peers.instance import VoiceWorker
 from tests.peers.kamailio import Kamailio
 from tests.support import free_port
+from voice.sip.uri import bracketed
 
 SCENARIOS = Path(__file__).with_name("sipp")
 SECONDS = 40
@@ -61,7 +62,8 @@ def run(
     (folder / "speech.raw").write_bytes(payload)
     call_id = f"sipp-{os.getpid()}-{next(_runs)}"
     signalling, media = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM) & ~1
-    command = ["sipp", f"{HOST}:{server.port}", "-i", HOST, "-p", str(signalling), "-mi", HOST]
+    host = server.host
+    command = ["sipp", f"{bracketed(host)}:{server.port}", "-i", host, "-p", str(signalling), "-mi", host]
     # rtp_stream takes the port of -mp, which is to be even, and keys.xml has sipp send keys from there.
     command += ["-mp", str(media), "-sf", "scenario.xml", "-s", extension, "-m", "1", "-nostdin"]
     command += ["-d", str(round(seconds * 1000)), "-cid_str", call_id, "-timeout", f"{SECONDS}s", "-timeout_error"]

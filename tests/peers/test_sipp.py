@@ -12,7 +12,7 @@ import pytest
 from tests.peers.instance import Instance, VoiceWorker
 from tests.peers.sipp import needs_root, needs_sipp, run
 from tests.peers.speech import speech
-from tests.support import until
+from tests.support import has_ipv6_loopback, missing, until
 from voice.caller import Caller
 
 pytestmark = [pytest.mark.peers, needs_sipp]
@@ -45,6 +45,20 @@ def test_speech_becomes_a_message_bit_for_bit(
     assert (line["why"], line["lost"], line["message"]) == ("caller hung up", "0", message.id)
     assert float(line["recorded"]) == pytest.approx(message.duration, abs=0.1)
     assert float(line["seconds"]) > message.duration
+
+
+def test_a_message_over_ipv6_is_bit_for_bit_too(start_worker: Callable[..., VoiceWorker], tmp_path: Path) -> None:
+    if not has_ipv6_loopback():
+        missing("this machine has no IPv6 loopback")
+    worker = start_worker(SIP_HOST="::1")
+    mailbox = worker.instance.mailbox("7001")
+    six = {"IN IP4 [media_ip]": "IN IP6 [media_ip]"}
+    done = run("speech", worker, mailbox, tmp_path, payload=SPEECH, seconds=UNTIL_RECORDING + 2.5, replace=six)
+    assert done.passed, done.errors
+    message = worker.instance.message(mailbox)
+    assert is_part_of_stream(worker.instance.spooled(message))
+    assert message.duration > 1
+    assert worker.call_line(done.call_id)["lost"] == "0"
 
 
 def test_silence_ends_the_recording(worker: VoiceWorker, instance: Instance, mailbox: str, tmp_path: Path) -> None:
