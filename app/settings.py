@@ -172,7 +172,7 @@ class LimitSettings:
     greeting_seconds: int = setting(180, "Longest greeting", minimum=5, maximum=600)
     free_disk_bytes: int = setting(
         200_000_000,
-        "Below this much free disk in the spool, calls to mailboxes get 503, and Record ends a call",
+        "Below this much free disk in the spool, calls to mailboxes get 503, and Record and Voicemail end a call",
         minimum=0,
     )
     max_messages: int = setting(

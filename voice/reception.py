@@ -12,7 +12,7 @@ from typing import Protocol
 from voice.call import Call, CallFacts
 from voice.errors import KeeperAway, VoiceError
 from voice.flows.check_messages import check_messages
-from voice.flows.leave_message import LOG_IN, leave_message
+from voice.flows.leave_message import LOG_IN, leave_message, take_no_message
 from voice.flows.outcome import Outcome
 from voice.flows.talk import Desk
 from voice.mailbox import MailboxFacts
@@ -107,8 +107,13 @@ class Reception:
         return check_messages(call, self._desk, own, own_phone)
 
     def leave_message(self, call: Call, mailbox: MailboxFacts) -> Outcome:
-        """A caller leaves a message, or logs in by the key *."""
+        """A caller leaves a message, or logs in by the key *; without room on the disk he hears that it cannot be.
+
+        admit() refuses such a call where it is the mailbox's from the start; a document brings it here later.
+        """
         facts, desk = call.facts, self._desk
+        if not self._has_room("no message is taken"):
+            return take_no_message(call, mailbox, desk.prompts)
         may_log_in = None if self._star_login == NEVER else lambda: self._may_log_in(facts)
         outcome = leave_message(call, mailbox, desk.prompts, self._takes, desk.limits, may_log_in, desk.now)
         if outcome.ended_by != LOG_IN:
@@ -142,10 +147,14 @@ class Reception:
             raise Refused(503, "Service Unavailable", RETRY_AFTER) from None
 
     def _check_disk(self) -> None:
+        if not self._has_room("calls are refused"):
+            raise Refused(503, "Service Unavailable", RETRY_AFTER)
+
+    def _has_room(self, otherwise: str) -> bool:
         free = shutil.disk_usage(self._spool).free
         if free < self._free_disk:
-            log.critical("free disk %d bytes is below limits.free_disk_bytes, calls are refused", free)
-            raise Refused(503, "Service Unavailable", RETRY_AFTER)
+            log.critical("free disk %d bytes is below limits.free_disk_bytes, %s", free, otherwise)
+        return free >= self._free_disk
 
 
 def _is_extension(facts: CallFacts, mailbox: MailboxFacts) -> bool:

@@ -266,7 +266,7 @@ class Programme:
     def _name(self, payload: bytes) -> str:
         law = self.stream.law
         known = {self.prompts.tone("beep", law): "<beep>"}
-        for name in ("application_error", "greeting_default"):
+        for name in ("application_error", "greeting_default", "not_available"):
             for language in ("en", "fr"):
                 known[self.prompts.prompt(name, language, law)] = f"<{name} {language}>"
         if payload in known:

@@ -229,6 +229,20 @@ class TestVoicemailIsTheBuiltInOne:
         assert (programmed.ended_by, programmed.recorded_seconds) == (outcome.ended_by, outcome.recorded_seconds)
         assert programme.leg.hung_up
 
+    def test_a_disk_without_room_takes_no_message(
+        self, programme: Programme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """limits.free_disk_bytes counts here, too: the caller is told before the greeting."""
+        desk = Desk(programme.prompts, None, Limits(5.0, 120.0), tmp_path, "en")  # type: ignore[arg-type]
+        full = Reception(None, desk, None, tmp_path, 1 << 60, "never")  # type: ignore[arg-type]
+        monkeypatch.setattr(programme, "_leave", full.leave_message)
+        outcome = programme.call('<Say>Hello</Say><Voicemail mailbox="1001"/>')
+        assert programme.heard[:2] == ["Hello", "<not_available en>"]
+        assert outcome
+        assert (outcome.ended_by, outcome.message) == ("spool error", "")
+        assert programme.ledger.outcome("Voicemail") == "mailbox 1001: spool error"
+        assert programme.ledger.statuses[-1] == "completed"
+
 
 class TestMailbox:
     def test_an_owner_hears_messages(self, programme: Programme) -> None:

@@ -57,6 +57,17 @@ def leave_message(
     return outcome
 
 
+def take_no_message(call: Call, mailbox: MailboxFacts, prompts: Prompts) -> Outcome:
+    """What leave_message() is where it is known beforehand that nothing can be kept: the caller is told, ungreeted."""
+    call.answer()
+    call.enter(CLOSING)
+    talk = Conversation(call, prompts, mailbox.language)
+    with suppress(CallEnded):
+        talk.tell("not_available")
+        talk.end()
+    return Outcome(SPOOL_ERROR)
+
+
 def _greet(talk: Conversation, mailbox: MailboxFacts, greeting: Greeting, may_log_in: MayLogIn) -> str:
     """The greeting, and why no message is taken; how the call goes on, or empty where the caller may speak."""
     left, refusal = "", ""
