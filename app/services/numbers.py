@@ -72,6 +72,7 @@ def create(details: Details, *, extension: str = "", actor: str) -> Number:
             row = Number(**values)
             db.session.add(row)
             db.session.flush()
+            _check_still_free(row)
             audit.record(actor, "number.create", row.id, _called(row, extension))
     except IntegrityError:
         raise Invalid({"mailbox": HAS_ONE} if box else {"number": TAKEN}) from None
@@ -89,6 +90,7 @@ def update(number_id: str, details: Details, *, actor: str) -> Number:
             for key, value in values.items():
                 setattr(row, key, value)
             db.session.flush()
+            _check_still_free(row)
             audit.record(actor, "number.update", row.id, _called(row, line.extension))
     except IntegrityError:
         raise Invalid({"number": TAKEN}) from None
@@ -230,6 +232,12 @@ def _checked(details: Details, box: Mailbox | None, number_id: str | None = None
         for name in ("voice_method", "fallback_method", "status_callback_method"):
             values[name] = form.check(name, number_fields.method, getattr(details, name))
     return values
+
+
+def _check_still_free(row: Number) -> None:
+    """Refuse a number that somebody else has got since it was checked; as mailboxes do within their transaction."""
+    if row.number and (problem := number_fields.taken(row.number, row.id)):
+        raise Invalid({"number": problem})
 
 
 def _row(number_id: str) -> Number:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select
 
+from app.database import writing
 from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.models import Audit, Call, Mailbox, Number
 from app.models.base import new_id
 from app.models.calls import CATCH_ALL
-from app.services import mailboxes, number_fields, numbers
+from app.services import mailbox_options, mailboxes, number_fields, numbers
 from app.services.mailbox_options import Options
 from app.services.numbers import Details
 from tests.services.together import together
@@ -148,6 +152,29 @@ class TestNumbers:
         with pytest.raises(Invalid) as caught:
             mailboxes.update("1001", **details, new_extension="2001")  # type: ignore[arg-type]
         assert list(caught.value.fields) == ["extension"]
+
+    def test_one_that_a_mailbox_gets_between_check_and_commit(self, app: Flask) -> None:
+        """SQLite has one writer at a time: whoever waits to write has checked the number already."""
+        waits, here = threading.Event(), threading.current_thread()
+
+        def before(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if threading.current_thread() is not here and statement == "BEGIN IMMEDIATE":
+                waits.set()
+
+        def act() -> str:
+            with app.app_context(), pytest.raises(Invalid) as caught:
+                create("2001")
+            return caught.value.fields["number"]
+
+        with app.app_context(), ThreadPoolExecutor(1) as pool:
+            mailboxes.create("1001", pin="4711", actor="test")
+            event.listen(db.engine, "before_cursor_execute", before)
+            with writing():
+                box = mailboxes.get("1001", locked=True)
+                answer = pool.submit(act)
+                assert waits.wait(10)
+                mailbox_options.set_numbers(box, ["2001"])
+            assert "leads to mailbox 1001" in answer.result(20)
 
     def test_two_people_and_one_number(self, any_app: Flask) -> None:
         def act() -> str:
