@@ -88,7 +88,7 @@ class Take:
 
         The commit may take up to 2 s and may fail: from the sidecar on, the take is safe.
         """
-        if recorded.result.frames == 0:
+        if not recorded.result.duration:
             self._entry.drop()
             self.dropped = True
             return False

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voice.media import rtp, wav
+from voice.media.alike import Arrival
 from voice.media.dtmf import KEYS
 from voice.media.g711 import Law, decode
 from voice.media.noise import Background
@@ -48,7 +49,8 @@ class Ear:
         self.frames = 0
         self.gaps: list[tuple[int, int]] = []
         self.now = 100.0
-        self.receiver = Receiver(law, law.payload_type, EVENT, self.key)
+        self.arrival = Arrival()
+        self.receiver = Receiver(law, law.payload_type, EVENT, self.key, self.arrival)
         self.receiver.record(self, self.now)
 
     def key(self, key: str) -> None:
@@ -73,7 +75,8 @@ class Ear:
         """As hear(), from the source that the call is tied to."""
         for data in datagrams:
             self.now += 0.02
-            self.receiver.take(data, self.now)
+            self.arrival.data[: len(data)] = data
+            self.receiver.take(len(data), self.now)
 
     def end(self) -> bytes:
         self.receiver.record(None, self.now)

@@ -52,7 +52,7 @@ def test_a_recording_is_what_was_sent_bit_for_bit(
         assert side.stream.statistics.lost == 0
     assert path.read_bytes()[HEADER_SIZE:] == payload[: len(frames) * 160]
     assert path.read_bytes()[:HEADER_SIZE] == wav.header(law, len(frames) * 160)
-    assert (result.duration, result.frames) == (len(frames) * 0.02, len(frames))
+    assert result.duration == len(frames) * 0.02
     assert result.size == path.stat().st_size
     assert 0.4 * result.duration < result.heard.speech <= result.duration
 

@@ -52,7 +52,7 @@ def _take(visit: Visit, path: Path) -> bool:
     silence = talk.desk.limits.silence_timeout if opened.silence_timeout is None else opened.silence_timeout
     take = Record(path, silence, talk.desk.greeting_seconds).run(talk.call)
     enough = talk.desk.min_speech if opened.min_speech is None else opened.min_speech
-    said = take.result.frames > 0 and take.result.heard.speech >= enough
+    said = take.result.duration > 0 and take.result.heard.speech >= enough
     if said and (samples := trimming.end_of_message(take, talk.desk.trailing_silence)) is not None:
         trimming.cut(path, HEADER_SIZE + samples)
     return said

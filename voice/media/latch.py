@@ -9,8 +9,9 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from voice.media.alike import DATAGRAM_BYTES, Arrival
+
 EXPEDITED_FORWARDING = 0xB8
-DATAGRAM_BYTES = 2048
 ANCILLARY_BYTES = 64
 QUEUED_DATAGRAMS = 64
 # Python does not name it: the kernel tells when a datagram came (socket(7)).
@@ -40,6 +41,8 @@ class LatchedSocket:
 
     __slots__ = (
         "_accept",
+        "_arrival",
+        "_buffer",
         "_former",
         "_heard_at",
         "_latched",
@@ -62,12 +65,13 @@ class LatchedSocket:
         target: tuple[str, int],
         accept: Callable[[bytes, float], bool],
         signalling: str = "",
-        take: Callable[[bytes, float], object] | None = None,
+        arrival: Arrival | None = None,
+        take: Callable[[int, float], object] | None = None,
     ) -> None:
         """Take the port; OSError. target: where the other side says that it listens.
 
-        signalling: the address that its requests come from. take: is given what comes once it is latched; accept is
-        without.
+        signalling: the address that its requests come from. arrival: where datagrams are read to once it is latched,
+        and take: is told the size of each; without, accept is given them.
         """
         family = socket.AF_INET6 if ":" in ip else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
@@ -81,9 +85,11 @@ class LatchedSocket:
         except OSError:
             self.socket.close()
             raise
-        self._recv: Callable[[int], bytes] = self.socket.recv
+        self._arrival = arrival or Arrival()
+        self._buffer = self._arrival.data
+        self._recv: Callable[[bytearray], int] = self.socket.recv_into
         self._send = self.socket.send
-        self._accept, self._take = accept, take or accept
+        self._accept, self._take = accept, take or self._read
         self._target = sendable(*target)
         self._signalling = signalling
         self._latched = False
@@ -111,7 +117,7 @@ class LatchedSocket:
             if self._latched:
                 # Called in two steps: CPython 3.11 looks up what a slot holds faster than a method of that name.
                 receive, take = self._recv, self._take
-                take(receive(DATAGRAM_BYTES), now)
+                take(receive(self._buffer), now)
                 return
             data, source = self.socket.recvfrom(DATAGRAM_BYTES)
         except OSError:
@@ -163,7 +169,7 @@ class LatchedSocket:
     def close(self) -> None:
         """Give the port back. Harmless when it is over."""
         self._latched, self._on_probation = False, None
-        self._watch, self._recv = None, self.socket.recv
+        self._watch, self._recv = None, self.socket.recv_into
         self.socket.close()
 
     def _tied_to(self) -> Any:
@@ -176,12 +182,15 @@ class LatchedSocket:
             return ANNOUNCED
         return KNOWN if source[0] == self._signalling or (target and source[0] == target[0]) else STRANGE
 
-    def _watched(self, size: int) -> bytes:
-        data, ancillary, _flags, _source = self.socket.recvmsg(size, ANCILLARY_BYTES)
+    def _read(self, size: int, now: float) -> None:
+        self._accept(self._arrival.datagram(size), now)
+
+    def _watched(self, buffer: bytearray) -> int:
+        size, ancillary, _flags, _source = self.socket.recvmsg_into([buffer], ANCILLARY_BYTES)
         arrival = arrival_of(ancillary)
-        if arrival is None or self._watch is None or self._watch(data, arrival):
-            self._watch, self._recv = None, self.socket.recv
-        return data
+        if arrival is None or self._watch is None or self._watch(self._arrival.datagram(size), arrival):
+            self._watch, self._recv = None, self.socket.recv_into
+        return size
 
     def _latch(self, source: Any, now: float) -> None:
         try:

@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from voice.media import FRAME_SECONDS
+from voice.media.alike import Arrival
 
 log = logging.getLogger(__name__)
 SLOTS = 4
@@ -49,12 +50,14 @@ class MediaLoop:
     A stream belongs to the emptiest of two slots 10 ms apart, or of four slots 5 ms apart where the two are
     crowded; one that is ticked each 10 ms also to the slot opposite. `now` is the monotonic time of the wake-up in
     seconds. late: wake-ups more than 5 ms behind; resynced: how often it was 0.2 s behind and gave the missed time up.
+    arrival: what its streams read into.
     """
 
     def __init__(self) -> None:
         self.late = 0
         self.resynced = 0
         self.now = time.monotonic()
+        self.arrival = Arrival()
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._slots: list[dict[Stream, Callable[[], None]]] = [{} for _ in range(SLOTS)]
         self._readers: dict[int, Callable[[], None]] = {}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from voice.media import FRAME_SAMPLES
+from voice.media.alike import Arrival, audio_of, follow
 from voice.media.dtmf import EventReceiver
 from voice.media.g711 import Law
 from voice.media.jitter import JitterBuffer, Timeline
@@ -48,8 +49,10 @@ class Receiver:
     """
 
     __slots__ = (
+        "_arrival",
         "_audio_types",
         "_background",
+        "_buffer",
         "_due",
         "_event_types",
         "_events",
@@ -62,6 +65,7 @@ class Receiver:
         "_ssrc",
         "_timeline",
         "_times",
+        "_view",
         "_waiting",
         "heard_at",
         "invalid",
@@ -69,13 +73,24 @@ class Receiver:
         "on_control",
     )
 
-    def __init__(self, law: Law, payload_type: int, event_type: int | None, on_key: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        law: Law,
+        payload_type: int,
+        event_type: int | None,
+        on_key: Callable[[str], None],
+        arrival: Arrival | None = None,
+    ) -> None:
+        """arrival: where the datagrams are that take() is told of."""
+        self._arrival = arrival or Arrival()
+        self._buffer = self._arrival.data
         self._audio_types: frozenset[int] = frozenset()
         self._event_types: frozenset[int] = frozenset()
         # What looks like one more packet of audio: its size in bytes (0: nothing does) and its second byte.
         self._size = self._second = 0
-        # Datagrams and when they came; after how many they are looked at.
-        self._waiting: list[bytes] = []
+        self._view = self._arrival.view(0)
+        # Datagrams of that size behind each other, and when they came; after how many they are looked at.
+        self._waiting = bytearray()
         self._times: list[float] = []
         self._due = TOGETHER
         self._sink: Sink | None = None
@@ -100,7 +115,7 @@ class Receiver:
     @property
     def received(self) -> int:
         """Packets that were taken so far, those that wait among them."""
-        return self._received + len(self._waiting)
+        return self._received + len(self._times)
 
     def timestamp_of(self, data: bytes) -> int | None:
         """The timestamp of a packet of the audio that is heard; None for any other."""
@@ -123,37 +138,38 @@ class Receiver:
             frozenset(events | (self._event_types - audio)),
         )
 
-    def take(self, data: bytes, now: float) -> None:
-        """Take a datagram of the source that the call is tied to; one more packet of audio may wait for others."""
-        if len(data) == self._size and data[1] == self._second:
+    def take(self, size: int, now: float) -> None:
+        """Take the datagram of `size` bytes that has been read; one more packet of audio may wait for others.
+
+        It comes from the source that the call is tied to.
+        """
+        if size == self._size and self._buffer[1] == self._second:
             self._times.append(now)
-            self._waiting.append(data)
-            if len(self._waiting) >= self._due:
+            self._waiting += self._view
+            if len(self._times) >= self._due:
                 self.settle()
         else:
-            self.datagram(data, now)
+            self.datagram(self._arrival.datagram(size), now)
 
     def datagram(self, data: bytes, now: float) -> bool:
         """Take a datagram that came at `now` seconds at once; True where it is RTP of a payload type agreed."""
-        if self._waiting:
+        if self._times:
             self.settle()
         is_agreed = self._datagram(data, now)
         self._due = self._patience()
         return is_agreed
 
     def settle(self) -> None:
-        """Look at the packets that wait: those that follow each other go to the sink, others their own way."""
-        waiting, times = self._waiting, self._times
-        self._waiting, self._times = [], []
-        start, count = 0, len(waiting)
-        while start < count:
-            end = self._in_order(waiting, start)
-            if end > start:
-                self._take_run(waiting[start:end], times[end - 1])
+        """Look at the packets that wait: where they simply go on, all of them go to the sink, else each its own way."""
+        waiting, times, size = self._waiting, self._times, self._size
+        if times:
+            self._waiting, self._times = bytearray(), []
+            timestamp = None if self._sink is None else self._timeline.expected
+            if follow(waiting, size, len(times), self.jitter.straight, timestamp, self._ssrc):
+                self._take_run(waiting, len(times), times[-1])
             else:
-                end = start + 1
-                self._datagram(waiting[start], times[start])
-            start = end
+                for place, now in enumerate(times):
+                    self._datagram(bytes(waiting[place * size : (place + 1) * size]), now)
         self._due = self._patience()
 
     def _patience(self) -> int:
@@ -162,32 +178,15 @@ class Receiver:
             return TOGETHER
         return min(TOGETHER, -(-self._sink.due // (self._size - HEADER_SIZE)))
 
-    def _in_order(self, waiting: list[bytes], start: int) -> int:
-        """The place behind the packets from `start` on that simply follow what was heard last, and each other."""
-        expected, timestamp = self.jitter.straight, self._timeline.expected
-        if expected < 0:
-            return start
-        ssrc, step, recording = self._ssrc, self._size - HEADER_SIZE, self._sink is not None
-        for place in range(start, len(waiting)):
-            first, _, its_sequence, its_timestamp, its_ssrc = _unpack(waiting[place])
-            if first != VERSION_BITS or its_sequence != expected or its_ssrc != ssrc:
-                return place
-            if recording and its_timestamp != timestamp:
-                return place
-            expected = (expected + 1) & 0xFFFF
-            timestamp = (timestamp + step) & 0xFFFFFFFF
-        return len(waiting)
-
-    def _take_run(self, run: list[bytes], now: float) -> None:
+    def _take_run(self, packets: bytearray, count: int, now: float) -> None:
         """Packets that follow each other, the last of which came at `now`."""
-        self._received += len(run)
-        self.jitter.run(len(run))
+        self._received += count
+        self.jitter.run(count)
         if self._sink is not None:
             self.heard_at = now
-            self._timeline.run(len(run) * (self._size - HEADER_SIZE))
-            frame = self._sink.frame
-            for data in run:
-                frame(data[HEADER_SIZE:])
+            audio = audio_of(packets, self._size)
+            self._timeline.run(len(audio))
+            self._sink.frame(audio)
 
     def _datagram(self, data: bytes, now: float) -> bool:
         size = len(data)
@@ -203,6 +202,7 @@ class Receiver:
         ):
             self._received += 1
             self._size, self._second = size, second & 0x7F
+            self._view = self._arrival.view(size)
             sink = self._sink
             if sink is not None:
                 self.heard_at = now

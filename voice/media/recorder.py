@@ -22,11 +22,10 @@ BLOCK_BYTES = SAMPLE_RATE
 
 @dataclass(frozen=True, slots=True)
 class RecordingResult:
-    """What was recorded: seconds, bytes of the file, frames taken, and what was heard in it."""
+    """What was recorded: seconds, bytes of the file, and what was heard in it."""
 
     duration: float
     size: int
-    frames: int
     heard: Heard
 
 
@@ -42,7 +41,6 @@ class Recorder:
         "_block_size",
         "_concealer",
         "_file",
-        "_frames",
         "_left",
         "_listener",
         "_new",
@@ -69,7 +67,6 @@ class Recorder:
         self._new: list[bytes] = []
         self._block: list[bytes] = []
         self._block_size = 0
-        self._frames = 0
         self._room = round(max_duration * SAMPLE_RATE)
         self._unheard = b""
         self._told = False
@@ -107,7 +104,7 @@ class Recorder:
         self._told = True
         self._hear()
         duration, size = self._file.finish(rest)
-        return RecordingResult(duration, size, self._frames, self._listener.heard())
+        return RecordingResult(duration, size, self._listener.heard())
 
     def _until_due(self) -> int:
         """After how many bytes something is to be done: a block is full, the listener can decide, no room is left."""
@@ -124,9 +121,8 @@ class Recorder:
             self._on_event(LimitReached())
 
     def _take_new(self) -> None:
-        """Count what has come since the last time; nothing beyond the longest duration is kept."""
+        """Take what has come since the last time; nothing beyond the longest duration is kept."""
         data = self._concealer.block(b"".join(self._new)[: self._room])
-        self._frames += len(self._new)
         self._new.clear()
         self._room -= len(data)
         self._block.append(data)

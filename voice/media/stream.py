@@ -75,7 +75,7 @@ class MediaStream(RTPClient):
         self._sender = Sender(self.law, self.payload_type, weakly(self._played))
         keys = self._keys = Keys(weakly(self._key), lambda: loop.now)
         self._receiver = Receiver(
-            self.law, self.payload_type, self.event_payload_type, lambda key: keys.tell(key, "event")
+            self.law, self.payload_type, self.event_payload_type, lambda key: keys.tell(key, "event"), loop.arrival
         )
         self._sink: Sink | None = None
         self._ears: SentenceEars | None = None
@@ -96,7 +96,13 @@ class MediaStream(RTPClient):
         """Take the port, without sending yet; OSError. start() does it where it was not done."""
         if self._socket is None:
             self._socket = LatchedSocket(
-                self.inIP, self.inPort, self._announced, self._receiver.datagram, self._signalling, self._receiver.take
+                self.inIP,
+                self.inPort,
+                self._announced,
+                self._receiver.datagram,
+                self._signalling,
+                self._loop.arrival,
+                self._receiver.take,
             )
             self.sin = self.sout = self._socket.socket
             target, mux = self._control_target

@@ -96,7 +96,7 @@ class RecordingTake:
         disk is full; what there is of it is adopted as after a crash.
         """
         result = recorded.result
-        if result.frames == 0:
+        if not result.duration:
             self._entry.drop()
             self.dropped = True
             return None
