@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import ipaddress
 import re
 import tomllib
@@ -67,8 +68,9 @@ class Unknown:
         return f"unknown setting {self.name} in {self.source}{hint}"
 
 
-def schema_of(root: type) -> dict[str, Key]:
-    """Every settable key of a dataclass tree by its dotted name."""
+@functools.cache
+def schema_of(root: type) -> Mapping[str, Key]:
+    """Every settable key of a dataclass tree by its dotted name; nobody changes it, it is worked out once."""
     keys: dict[str, Key] = {}
     hints = typing.get_type_hints(root)
     for item in fields(root):

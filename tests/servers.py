@@ -64,6 +64,13 @@ def migrated_database(kind: str, folder: Path) -> Iterator[str]:
 
 
 @functools.cache
+def template() -> Path:
+    """An SQLite database with all tables and no rows, made once in a process: tests copy it and never open it."""
+    with migrated_database("sqlite", _folder()) as url:
+        return Path(url.removeprefix("sqlite:///"))
+
+
+@functools.cache
 def server_url(kind: str) -> str:
     """An administrator's URL of a server of this kind; skips, or fails in CI, where there is none."""
     if named := os.environ.get(VARIABLES[kind]):

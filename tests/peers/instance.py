@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from app.migrate import upgrade
 from app.models import Mailbox, Message
 from app.services import mailboxes
 from tests.peers.speech import speech_pcm
+from tests.servers import template
 from tests.support import CHEAP, NOWHERE, free_port, rtp_ports_of, until
 from voice.sip.address import WILDCARDS
 from voice.sip.uri import bracketed
@@ -70,7 +72,10 @@ class Instance:
         self.settings: Settings = load_settings(self.environment)
         self.greeting = speech_pcm(GREETING_SECONDS, seed=99)
         self._write_sounds()
-        upgrade(self.settings)
+        if self.settings.database_url.startswith("sqlite:"):
+            shutil.copy(template(), self.settings.database_url.removeprefix("sqlite:///"))
+        else:
+            upgrade(self.settings)
         self.app = create_app(self.settings)
 
     def mailbox(self, extension: str) -> str:

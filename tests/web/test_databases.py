@@ -11,9 +11,9 @@ from flask import Flask
 
 from app import create_app
 from app.extensions import db
-from app.models import Base, Delivery
+from app.models import Delivery
 from app.services import mailboxes, messages, users
-from tests.conftest import Login, leave_message
+from tests.conftest import Login, empty_tables, leave_message
 from tests.servers import KINDS
 from tests.support import make_settings
 from tests.web.browser import HTMX, Browser
@@ -27,20 +27,12 @@ BOX = f"{LIST}/1001"
 def app(request: pytest.FixtureRequest, tmp_path: Path, databases: Callable[[str], str]) -> Iterator[Flask]:
     app = create_app(make_settings(tmp_path, DATABASE_URL=databases(request.param)))
     with app.app_context():
-        _empty()
+        empty_tables()
         users.create(*ANNA, "admin", actor="test")
     yield app
     with app.app_context():
-        # Other tests copy this database as it is.
-        _empty()
         db.session.remove()
         db.engine.dispose()
-
-
-def _empty() -> None:
-    for table in reversed(Base.metadata.sorted_tables):
-        db.session.execute(table.delete())
-    db.session.commit()
 
 
 def test_a_few_minutes(app: Flask) -> None:
