@@ -57,7 +57,10 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 def rtp_ports_of(purpose: str) -> tuple[int, int]:
     """A range of RTP ports, below those that the kernel gives out: another one for each purpose and test process."""
     first, size, ranges = {"phone": (10000, 30, 66), "instance": (12000, 200, 40), "plain": (20000, 200, 40)}[purpose]
-    low = first + os.getpid() % ranges * size
+    # Processes that run beside each other have one parent: counted from its number, no two of them get the same range.
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    process = os.getppid() + int(worker.removeprefix("gw")) if worker else os.getpid()
+    low = first + process % ranges * size
     return low, low + size - 1
 
 
