@@ -8,6 +8,7 @@ and so do more than a few.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,22 +17,31 @@ import pytest
 
 FAILED = Path(".pytest_cache/v/cache/lastfailed")
 TRIED_AGAIN = 3
+# One more than CI has cores: tests of calls wait for sounds and timers most of their time.
+BESIDE = "3"
 MAY_BE_LATE = "peers or browser or slow or timers"
 PASSED, FAILURES, NOTHING = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 def run(*options: str) -> int:
     """One run of pytest; its exit code."""
-    # Each run is a process of its own: modules, servers and caches of one are not those of the next.
-    return subprocess.run([sys.executable, "-m", "pytest", *options], check=False).returncode
+    # Each run is a process of its own: modules, servers and caches of one are not those of the next. What Python has
+    # compiled is kept: it would be compiled again for each of the hundreds of processes that tests start.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run([sys.executable, "-m", "pytest", *options], check=False, env=kept).returncode
 
 
 def failed() -> list[str]:
     """The tests that failed in the last run."""
     try:
-        return sorted(json.loads(FAILED.read_text(encoding="utf-8")))
+        return sorted(map(_without_group, json.loads(FAILED.read_text(encoding="utf-8"))))
     except (OSError, ValueError):
         return []
+
+
+def _without_group(name: str) -> str:
+    """The name as pytest takes it: xdist adds `@` and the group that the test runs with."""
+    return name.rpartition("@")[0] if name.rfind("@") > name.rfind("]") else name
 
 
 def second_chance() -> int:
@@ -51,7 +61,7 @@ def second_chance() -> int:
 def main(options: list[str]) -> int:
     """`options` are pytest's; the exit code is its worst."""
     FAILED.unlink(missing_ok=True)
-    beside = run("-n", "2", "--dist", "loadgroup", "-m", "not alone", *options)
+    beside = run("-n", BESIDE, "--dist", "loadgroup", "-m", "not alone", *options)
     if beside == FAILURES:
         beside = second_chance()
     alone = run("-m", "alone", *options)

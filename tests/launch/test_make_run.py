@@ -25,7 +25,7 @@ from voice.media import tones
 from voice.media.g711 import Law
 from voice.prompts import Prompts
 
-pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("launch")]
 
 
 @pytest.fixture
