@@ -26,11 +26,12 @@ from app.models.delivery import DONE, FAILED, PENDING, RUNNING, SKIPPED
 from app.services import lanes
 from app.services import outbox_statements as statements
 from app.services.context import settings
-from app.services.outbox_rows import EMAIL, LAST, UPLOAD, WEBHOOK
+from app.services.outbox_rows import EMAIL, LAST, POSITIONS, UPLOAD, WEBHOOK
 
 # Deliveries that failed together are not tried again together: waits are longer by up to this part.
 JITTER = 0.25
 _HEAD_START = timedelta(seconds=statements.HEAD_START_SECONDS)
+_OVERDUE = timedelta(seconds=statements.OVERDUE_SECONDS)
 WORKER_ENDED = "the worker ended in the middle of an attempt"
 
 
@@ -200,13 +201,13 @@ def search(now: datetime, limit: int) -> Select[Delivery]:
 
 
 def following(claim: Claim) -> list[queue.Due]:
-    """Deliveries of the same event that may start, now that this one has ended an attempt."""
+    """Later deliveries of the same event that may start, now that this one has ended an attempt."""
     if claim.kind == LAST:
         return []
     now = claim.now
-    times = {"a_now": now, "a_head_start": now - _HEAD_START}
-    others = {"a_event_id": claim.event_id, "a_id": claim.delivery_id}
-    return [queue.Due.of(row) for row in db.session.execute(statements.FOLLOWING, {**others, **times})]
+    times = {"a_now": now, "a_head_start": now - _HEAD_START, "a_overdue": now - _OVERDUE}
+    later = {"a_event_id": claim.event_id, "a_position": POSITIONS.get(claim.kind, 0)}
+    return [queue.Due.of(row) for row in db.session.execute(statements.FOLLOWING, {**later, **times})]
 
 
 def mark_queued(delivery_ids: Iterable[str]) -> None:
@@ -274,7 +275,7 @@ def _open_again(which: ColumnElement[bool], note: Callable[[str], None] | None =
 
 
 def _may_start(now: datetime) -> ColumnElement[bool]:
-    return statements.may_start(now, now - _HEAD_START)
+    return statements.may_start(now, now - _HEAD_START, now - _OVERDUE)
 
 
 def _mine(claim: Claim) -> dict[str, object]:

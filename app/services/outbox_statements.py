@@ -31,6 +31,9 @@ from app.services import lanes
 
 # The next delivery starts at the latest this long after the one before it did.
 HEAD_START_SECONDS = 2.0
+# One that could have been started for so long waits for a worker: all are busy with a server that hangs, or the host is
+# down. Nobody waits for it any longer.
+OVERDUE_SECONDS = 10.0
 
 Time = datetime | ColumnElement[datetime]
 _row = cast("Table", Delivery.__table__)
@@ -50,31 +53,35 @@ def free(now: Time) -> ColumnElement[bool]:
     )
 
 
-def may_start(now: Time, head_start: Time) -> ColumnElement[bool]:
-    """Free, and in turn. head_start: HEAD_START_SECONDS before now."""
-    return and_(free(now), _in_turn(now, head_start))
+def may_start(now: Time, head_start: Time, overdue: Time) -> ColumnElement[bool]:
+    """Free, and in turn. head_start, overdue: so many seconds (HEAD_START_SECONDS, OVERDUE_SECONDS) before now."""
+    return and_(free(now), _in_turn(now, head_start, overdue))
 
 
-def _in_turn(now: Time, head_start: Time) -> ColumnElement[bool]:
-    """No receiver that rests; every earlier one of the event has ended an attempt or had its head start."""
+def _in_turn(now: Time, head_start: Time, overdue: Time) -> ColumnElement[bool]:
+    """No receiver that rests; each earlier one of the event has ended an attempt, had its head start, or is overdue."""
     # Out of reach of the index of states: an event has a handful of rows, after an outage thousands are pending, and
     # a planner without statistics would look through those for each row.
     state = func.coalesce(_earlier.c.state, "")
     holds_back = or_(
-        and_(state == PENDING, _earlier.c.attempts == 0),
+        and_(state == PENDING, _earlier.c.attempts == 0, _earlier.c.next_try_at > overdue),
         and_(state == RUNNING, _earlier.c.attempts <= 1, _earlier.c.started_at > head_start),
     )
     before = exists().where(_earlier.c.event_id == _row.c.event_id, _earlier.c.position < _row.c.position, holds_back)
     return and_(~before, ~lanes.resting(now))
 
 
-def _now_and_head_start() -> tuple[ColumnElement[datetime], ColumnElement[datetime]]:
-    return database_seconds_ago(literal_column("0.0")), database_seconds_ago(literal_column(f"{HEAD_START_SECONDS}"))
+def _times() -> tuple[ColumnElement[datetime], ColumnElement[datetime], ColumnElement[datetime]]:
+    """What may_start() goes by, of the database itself."""
+    now, head_start, overdue = (
+        database_seconds_ago(literal_column(f"{seconds}")) for seconds in (0.0, HEAD_START_SECONDS, OVERDUE_SECONDS)
+    )
+    return now, head_start, overdue
 
 
 # The delivery a_id, if it may start, with the time and the lane that it goes by.
 CLAIMABLE = select(_row, database_now().label("now"), lanes.lane_of_delivery().label("lane")).where(
-    _row.c.id == bindparam("a_id"), may_start(*_now_and_head_start())
+    _row.c.id == bindparam("a_id"), may_start(*_times())
 )
 
 TAKE = (
@@ -109,13 +116,14 @@ END = (
 
 NOTE = insert(cast("Table", Attempt.__table__))
 
-# Others of the event a_event_id that may start. Here too the state is out of reach of its index.
+# What comes after a_position in the event a_event_id and may start: the others are in their queues, or the relay brings
+# them. Here too the state is out of reach of its index.
 FOLLOWING = select(
     _row.c.id, _row.c.kind, _row.c.target, _row.c.fencing, _row.c.message_id, _row.c.recording_sid
 ).where(
     _row.c.event_id == bindparam("a_event_id"),
-    _row.c.id != bindparam("a_id"),
+    _row.c.position > bindparam("a_position"),
     func.coalesce(_row.c.state, "") == PENDING,
     _row.c.next_try_at <= time_of("a_now"),
-    _in_turn(time_of("a_now"), time_of("a_head_start")),
+    _in_turn(time_of("a_now"), time_of("a_head_start"), time_of("a_overdue")),
 )

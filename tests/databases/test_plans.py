@@ -100,7 +100,8 @@ def test_whether_one_may_start(outage: Flask) -> None:
 
 def test_what_follows(outage: Flask) -> None:
     now = outbox._now()
-    values = {"a_event_id": "event77", "a_id": "upload77", "a_now": now, "a_head_start": now - timedelta(seconds=2)}
+    values = {"a_event_id": "event77", "a_position": 1, "a_now": now}
+    values |= {"a_head_start": now - timedelta(seconds=2), "a_overdue": now - timedelta(seconds=10)}
     assert rows_read(outbox_statements.FOLLOWING, values) < 50
 
 

@@ -244,6 +244,23 @@ def test_a_slow_attempt_holds_the_next_up_for_two_seconds_only(any_app):
     assert claim(any_app, row(any_app, message_id, "email").id) is not None
 
 
+def test_one_that_no_worker_takes_holds_up_no_other(any_app):
+    """All workers of its kind hang, or its host is down: the others are told, one after the other."""
+    message_id = owe(any_app, pending=("upload", "email", "webhook"))
+    ids = {kind: row(any_app, message_id, kind).id for kind in ("upload", "email", "webhook")}
+    change(any_app, ids["upload"], next_try_at=now_of(any_app) - timedelta(seconds=9))
+    assert due_kinds(any_app) == ["upload"]
+    change(any_app, ids["upload"], next_try_at=now_of(any_app) - timedelta(seconds=10.1))
+    assert due_kinds(any_app) == ["upload", "email"]
+    assert claim(any_app, ids["webhook"]) is None
+    mine = claim(any_app, ids["email"])
+    assert finish(any_app, mine, Outcome(DONE))
+    with any_app.app_context():
+        # The upload stays at its place in the queue.
+        assert [found.kind for found in outbox.following(mine)] == ["webhook"]
+    assert claim(any_app, ids["webhook"]) is not None
+
+
 def test_what_waits_in_a_queue_is_not_due_until_it_counts_as_lost(any_app):
     delivery_id = row(any_app, owe(any_app)).id
     with any_app.app_context():
