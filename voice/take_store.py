@@ -54,6 +54,9 @@ class TakeStore:
                     messages.save_take(take)
             except (IntegrityError, DataError) as error:
                 raise SpoolError(f"the database refuses the take {take_id}: {error.orig}") from None
+            except (OverflowError, UnicodeError) as error:
+                # Of the driver: a number or a text that only a damaged sidecar has.
+                raise SpoolError(f"the database cannot keep the take {take_id}: {error}") from None
         return True
 
     def _take(self, sidecar: spool.Sidecar) -> messages.Take | recordings.RecordingTake:

@@ -186,6 +186,20 @@ def test_a_damaged_sidecar_is_not_in_the_way_of_others(instance: Instance, store
     assert damaged.wav.exists()
 
 
+@pytest.mark.parametrize("facts", [{"size": 10**30}, {"sha256": "\ud800"}], ids=["size", "text"])
+def test_a_sidecar_that_no_database_takes_is_not_in_the_way_of_others(
+    instance: Instance, store: Store, facts: dict[str, object]
+) -> None:
+    damaged = left(finished(instance, EXTENSION))
+    good = left(finished(instance, EXTENSION))
+    sidecar = damaged.wav.with_suffix(".json")
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | facts))
+    os.utime(sidecar, (1, 1))
+    assert store.reconcile() == 1
+    assert instance.message(EXTENSION).id == good.id
+    assert damaged.wav.exists()
+
+
 def test_a_take_of_no_mailbox_is_not_in_the_way_of_others(instance: Instance, store: Store) -> None:
     strays = [
         left(finished(instance, EXTENSION, mailbox_id=f"0000000{n}-0000-4000-8000-000000000000")) for n in range(2)
