@@ -22,7 +22,8 @@ from app.models import Message, Recording
 from app.services import after_mailing
 from app.services.outbox import DONE, SKIPPED, Claim, Outcome
 from app.services.spool import remove_spool
-from app.storage import Store, StoreError, WrongContent, cache, message_key, open_store, recording_key
+from app.services.store_folder import open_to_change
+from app.storage import Store, StoreError, WrongContent, cache, message_key, recording_key
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def deliver(claim: Claim, settings: Settings) -> Outcome:
     purged, stored, host = found.purged_at, found.storage_key, found.spool_host
     db.session.rollback()
     try:
-        store = open_store(settings)
+        store = open_to_change(settings)
         if purged:
             store.delete(facts.key)
             remove_spool(settings, facts.take_id)
@@ -68,7 +69,10 @@ def deliver(claim: Claim, settings: Settings) -> Outcome:
         _put(store, facts, settings.spool_dir / f"{facts.take_id}.wav")
     except WrongContent as error:
         raise PermanentError(f"the spool file is damaged: {error}") from error
-    except (StoreError, OSError) as error:
+    except StoreError as error:
+        advice = f". {error.advice}." if error.advice else ""
+        raise TemporaryError(f"the store: {error}{advice}") from error
+    except OSError as error:
         raise TemporaryError(f"the store: {error}") from error
     return Outcome(DONE, changes=lambda: _say_stored(facts), after=lambda counted: _clean_up(facts, settings, counted))
 
@@ -138,7 +142,7 @@ def _clean_up(facts: _Facts, settings: Settings, counted: bool) -> None:
     gone = db.session.scalar(select(table.purged_at.is_(None)).where(mine)) is not True
     db.session.rollback()
     if gone:
-        open_store(settings).delete(facts.key)
+        open_to_change(settings).delete(facts.key)
         cache.forget(settings, facts.key)
 
 

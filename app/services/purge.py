@@ -24,7 +24,8 @@ from app.services import audit, events, mailboxes, messages, retention, trimmed
 from app.services.context import settings
 from app.services.inbox import touch
 from app.services.spool import remove_spool
-from app.storage import StoreError, cache, message_key, open_store
+from app.services.store_folder import open_to_change
+from app.storage import StoreError, cache, message_key
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -139,7 +140,7 @@ def _end_greetings() -> None:
     def end(row: tuple[str, str, str, str]) -> bool:
         greeting_id, mailbox_id, kind, key = row
         try:
-            open_store(settings()).delete(key)
+            open_to_change(settings()).delete(key)
         except (StoreError, OSError) as error:
             log.warning("greeting=%s is to go, its audio is still in the store: %s", greeting_id, error)
             return False
@@ -225,7 +226,7 @@ def _remove_files(message_id: str) -> bool:
     db.session.rollback()
     here = settings().host_name
     try:
-        open_store(settings()).delete(key)
+        open_to_change(settings()).delete(key)
         cache.forget(settings(), key)
         if host in (None, here):
             remove_spool(settings(), message_id)

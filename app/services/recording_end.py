@@ -25,7 +25,8 @@ from app.services import audit, recordings, retention
 from app.services.context import settings
 from app.services.purge import BATCH, PATIENCE_SECONDS, SWEEP_SECONDS, until_it_fails
 from app.services.spool import remove_spool
-from app.storage import StoreError, cache, open_store, recording_key
+from app.services.store_folder import open_to_change
+from app.storage import StoreError, cache, recording_key
 
 log = logging.getLogger(__name__)
 TOMBSTONE_DAYS = 30
@@ -129,7 +130,7 @@ def _remove_files(sid: str) -> bool:
     db.session.rollback()
     key = recording_key(sid)
     try:
-        open_store(settings()).delete(key)
+        open_to_change(settings()).delete(key)
         cache.forget(settings(), key)
         # Another host's goes when the reconciler of that host comes by.
         if take_id and host in (None, settings().host_name):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.config import Settings, SettingsError
+from app.services.store_folder import open_to_change
 from app.storage import Store, StoreError, open_store
 
 SIZE = 1000
@@ -56,7 +57,7 @@ def try_store(settings: Settings) -> Report:
         store = open_store(settings)
     except SettingsError as error:
         return Report(kind, (), "settings", str(error), "Correct [voicemail.storage]")
-    for step, act in _steps(store, key, content):
+    for step, act in _steps(settings, store, key, content):
         try:
             act()
         except _Different:
@@ -75,14 +76,14 @@ def try_store(settings: Settings) -> Report:
     return Report(kind, tuple(done))
 
 
-def _steps(store: Store, key: str, content: bytes) -> tuple[tuple[str, Callable[[], None]], ...]:
+def _steps(settings: Settings, store: Store, key: str, content: bytes) -> tuple[tuple[str, Callable[[], None]], ...]:
     digest = hashlib.sha256(content).hexdigest()
 
     def write() -> None:
         with tempfile.NamedTemporaryFile() as file:
             file.write(content)
             file.flush()
-            store.put(key, Path(file.name), sha256=digest, metadata={"what": "a test of the store"})
+            open_to_change(settings).put(key, Path(file.name), sha256=digest, metadata={"what": "a test of the store"})
 
     def read() -> None:
         if b"".join(store.open(key, SIZE).blocks(*PART)) != content[slice(*PART)]:

@@ -14,6 +14,7 @@ from app.audio import to_telephone
 from app.decoding import TooLong, Unreadable
 from app.errors import Invalid, NotFound, Unavailable
 from app.services.context import settings
+from app.services.store_folder import open_to_change
 from app.storage import AudioSource, MissingObject, StoreError, open_store
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def open_stored(key: str, sha256: str, what: str) -> AudioSource:
 def remove(key: str) -> None:
     """Remove an object that no row names any more; a leftover in the store does no harm."""
     try:
-        open_store(settings()).delete(key)
+        open_to_change(settings()).delete(key)
     except (StoreError, OSError) as error:
         log.warning("%s stays in the store: %s", key, error)
 
@@ -88,7 +89,7 @@ def _put(key: str, path: Path, metadata: Mapping[str, str]) -> str:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     try:
-        open_store(settings()).put(key, path, sha256=sha256, metadata=metadata)
+        open_to_change(settings()).put(key, path, sha256=sha256, metadata=metadata)
     except (StoreError, OSError) as error:
         log.warning("%s cannot be stored: %s", key, error)
         raise Unavailable(AWAY) from None

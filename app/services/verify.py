@@ -18,11 +18,10 @@ from sqlalchemy import ColumnElement, Select, func, literal, null, select
 
 from app.extensions import db
 from app.models import Greeting, Mailbox, Message, Prompt, Recording
-from app.services import mailboxes
+from app.services import mailboxes, store_folder
 from app.services.context import settings
 from app.services.spool import wav_of
 from app.storage import AudioSource, MissingObject, Store, StoreError, message_key, open_store, recording_key
-from app.storage.local import OBJECTS
 
 PAGE = 200
 Rows = Select[*tuple[Any, ...]]
@@ -113,8 +112,8 @@ def look(mailbox_id: str | None) -> Iterator[Finding]:
     for row in _rows(mailbox_id):
         try:
             found = _look_at(store, row)
-            if found.state is State.MISSING and row.key is not None:
-                _see_the_folder()
+            if found.state is State.MISSING and row.key is not None and not store_folder.is_there(settings()):
+                raise Away(store_folder.gone(settings()))
         except StoreError as error:
             failed.append(Finding(State.UNREADABLE, row.what, f"{row.name}: {error}"))
             if len(failed) >= FAILURES:
@@ -160,16 +159,6 @@ def _look_at(store: Store, row: _Row) -> Finding:
     except MissingObject:
         return _unless_gone(row, State.MISSING, f"is not in the store ({row.key})")
     return Finding(State.GOOD, row.what)
-
-
-def _see_the_folder() -> None:
-    """Away where a local store has not even the folder of its objects: its disk is not mounted."""
-    storage = settings().storage
-    if storage.type == "local" and not (storage.folder / OBJECTS).is_dir():
-        error = StoreError(
-            f"the store's folder {storage.folder} holds no objects at all", "See that its disk is mounted"
-        )
-        raise Away(error)
 
 
 def _hash_of(source: AudioSource) -> str:

@@ -176,6 +176,33 @@ def test_a_store_that_is_away_is_tried_again(any_app):
     assert row(any_app, message_id).state == "done"
 
 
+def test_a_store_whose_disk_is_not_mounted_takes_nothing(any_app):
+    deliver(any_app, owe(any_app))
+    message_id = owe(any_app, extension="1002")
+    folder = settings_of(any_app).storage.folder
+    disk = folder.rename(folder.with_name("disk"))
+    folder.mkdir()
+    deliver(any_app, message_id)
+    tried = row(any_app, message_id)
+    assert (tried.state, "See that its disk is mounted" in tried.last_error) == ("pending", True)
+    assert (len(spool_files(any_app, message_id)), list(folder.iterdir())) == (2, [])
+    folder.rmdir()
+    disk.rename(folder)
+    make_due(any_app, tried.id)
+    deliver(any_app, message_id)
+    assert (row(any_app, message_id).state, stored(any_app, message_id)) == ("done", CONTENT)
+
+
+def test_a_new_folder_for_the_store_can_be_begun(any_app):
+    deliver(any_app, owe(any_app))
+    message_id = owe(any_app, extension="1002")
+    folder = settings_of(any_app).storage.folder
+    folder.rename(folder.with_name("old"))
+    (folder / "objects").mkdir(parents=True)
+    deliver(any_app, message_id)
+    assert (row(any_app, message_id).state, stored(any_app, message_id)) == ("done", CONTENT)
+
+
 def test_an_upload_runs_only_where_the_spool_is(any_app):
     message_id = owe(any_app, host="another-host")
     deliver(any_app, message_id)

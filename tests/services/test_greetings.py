@@ -243,7 +243,8 @@ def test_a_store_that_is_away_is_said_to_be_so(extension: str, monkeypatch: pyte
         open = delete = put
 
     greeting = upload(extension, encoded(tone()))
-    monkeypatch.setattr(uploads, "open_store", lambda settings: Away())
+    for name in ("open_store", "open_to_change"):
+        monkeypatch.setattr(uploads, name, lambda settings: Away())
     with pytest.raises(Unavailable):
         upload(extension, encoded(tone(2.0)))
     with pytest.raises(Unavailable):

@@ -127,7 +127,8 @@ def test_a_store_that_is_away_is_said_to_be_so(within: Flask, monkeypatch: pytes
         open = delete = put
 
     custom = upload()
-    monkeypatch.setattr(uploads, "open_store", lambda settings: Away())
+    for name in ("open_store", "open_to_change"):
+        monkeypatch.setattr(uploads, name, lambda settings: Away())
     with pytest.raises(Unavailable):
         upload()
     with pytest.raises(Unavailable):

@@ -137,10 +137,26 @@ def test_a_store_that_is_away_delays_the_files_not_the_tombstone(box: Mailbox, m
             raise StoreError("away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(purge, "open_store", lambda settings: Away())
+        patch.setattr(purge, "open_to_change", lambda settings: Away())
         purge.purge(mine.id)
         purge.sweep_retention()
     assert row(mine.id).purged_at is not None
+    assert stored(mine.id)
+    purge.sweep_retention()
+    assert not stored(mine.id)
+
+
+def test_a_disk_that_is_not_mounted_keeps_nothing_that_was_purged(box: Mailbox) -> None:
+    mine = spooled(take())
+    messages.save_take(mine)
+    upload(mine)
+    folder = settings().storage.folder
+    disk = folder.rename(folder.with_name("disk"))
+    folder.mkdir()
+    purge.purge(mine.id)
+    purge.sweep_retention()
+    folder.rmdir()
+    disk.rename(folder)
     assert stored(mine.id)
     purge.sweep_retention()
     assert not stored(mine.id)

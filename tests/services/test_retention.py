@@ -310,7 +310,7 @@ def test_a_store_that_is_away_is_not_asked_for_each_message(box: Mailbox, monkey
             raise StoreError("away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(purge, "open_store", lambda settings: Away())
+        patch.setattr(purge, "open_to_change", lambda settings: Away())
         assert purge.sweep_retention() == 20
     assert len(asked) == 2 * purge.FAILURES
     assert all(row(each).purged_at for each in ids), "nobody hears them meanwhile"

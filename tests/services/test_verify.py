@@ -369,6 +369,18 @@ def test_ctrl_c_ends_it_with_what_was_seen(app: Flask, mailbox: str) -> None:
     assert errors.decode().strip() == "Stopped. This is not the whole: try again."
 
 
+def test_the_test_of_a_store_whose_disk_is_not_mounted_leaves_nothing_there(any_app: Flask, box: Mailbox) -> None:
+    stored(any_app)
+    folder = settings().storage.folder
+    folder.rename(folder.with_name("disk"))
+    folder.mkdir()
+    result = any_app.test_cli_runner().invoke(args=["storage", "test"])
+    assert result.exit_code == 1
+    assert "local: the step 'write' failed: " in result.stderr
+    assert "See that its disk is mounted" in result.stderr
+    assert list(folder.iterdir()) == []
+
+
 def test_storage_test_says_which_step_fails(app: Flask) -> None:
     command = ["storage", "test"]
     result = app.test_cli_runner().invoke(args=command)
