@@ -70,8 +70,10 @@ class OwnerPhone:
             self._place += place_of(tail, known) + len(known)
             return True
 
-        until(lambda: len(self._heard()) - self._place >= len(known), len(known) / RATE + 10, f"as much as {what}")
-        until(heard, 12, f"{self._language}: {what}\n{self._baresip.text()}")
+        seconds = len(known) / RATE
+        # To look is to read the whole recording: it is not done more often than packets come.
+        until(lambda: len(self._heard()) - self._place >= len(known), seconds + 10, f"as much as {what}", every=0.05)
+        until(heard, 12, f"{self._language}: {what}\n{self._baresip.text()}", every=0.05)
 
     def presses(self, keys: str) -> None:
         """Press keys, one after another."""
