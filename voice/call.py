@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from voice.errors import CallEnded
@@ -79,8 +79,9 @@ class Call:
     ) -> None:
         self.facts = facts
         self._leg, self._writer, self._clock = leg, writer, clock
-        self._events: deque[Event] = deque()
-        self._changed = threading.Condition()
+        # What was posted; and what of it the flow's thread has seen but not taken, which is mostly nothing.
+        self._posted: SimpleQueue[Event] = SimpleQueue()
+        self._waiting: list[Event] = []
         self._ended: str | None = None
         self._playing = 0
         self.held = False
@@ -112,28 +113,23 @@ class Call:
 
     def post(self, event: Event) -> None:
         """Tell the flow that something happened; never blocks."""
-        with self._changed:
-            if isinstance(event, Ended):
-                self._ended = self._ended or event.reason
-            elif isinstance(event, HoldChanged):
-                self.held = event.held
-            else:
-                self._events.append(event)
-            self._changed.notify()
+        if isinstance(event, HoldChanged):
+            self.held = event.held
+            return
+        if isinstance(event, Ended):
+            self._ended = self._ended or event.reason
+        self._posted.put(event)
 
     def wait(self, timeout: float | None = None) -> Event | None:
         """The next event, or None after `timeout` seconds; CallEnded as soon as the call is over."""
         deadline = None if timeout is None else self._clock() + timeout
-        with self._changed:
-            while True:
-                if self._ended is not None:
-                    raise CallEnded(self._ended)
-                if self._events:
-                    return self._events.popleft()
-                left = None if deadline is None else deadline - self._clock()
-                if left is not None and left <= 0:
-                    return None
-                self._changed.wait(left)
+        while True:
+            if self._look():
+                return self._waiting.pop(0)
+            left = None if deadline is None else deadline - self._clock()
+            if left is not None and left <= 0:
+                return None
+            self._wait_posted(left)
 
     def enter(self, state: str) -> None:
         """Say what the call is doing from now on, for whoever watches live calls."""
@@ -143,20 +139,33 @@ class Call:
 
     def typed_ahead(self) -> str:
         """The first key that waits, which nobody has taken yet; empty: none does. CallEnded where the call is over."""
-        with self._changed:
-            if self._ended is not None:
-                raise CallEnded(self._ended)
-            return next((event.key for event in self._events if isinstance(event, Digit)), "")
+        return next((event.key for event in self._look() if isinstance(event, Digit)), "")
 
     def give_back(self, digit: Digit) -> None:
         """A key that was taken counts as typed ahead again: the next who waits gets it first."""
-        with self._changed:
-            self._events.appendleft(digit)
+        self._waiting.insert(0, digit)
 
     def forget_digits(self) -> None:
         """Drop digits that were typed before now."""
-        with self._changed:
-            self._events = deque(event for event in self._events if not isinstance(event, Digit))
+        self._waiting = [event for event in self._take_posted() if not isinstance(event, Digit)]
+
+    def _take_posted(self) -> list[Event]:
+        """What waits for the flow, with what was posted since the last look."""
+        while not self._posted.empty():
+            self._waiting.append(self._posted.get_nowait())
+        return self._waiting
+
+    def _wait_posted(self, timeout: float | None) -> None:
+        """Until something more is posted, `timeout` seconds at most."""
+        with suppress(Empty):
+            self._waiting.append(self._posted.get(timeout=timeout))
+
+    def _look(self) -> list[Event]:
+        """What waits; CallEnded where the call is over."""
+        waiting = self._take_posted()
+        if self._ended is not None:
+            raise CallEnded(self._ended)
+        return waiting
 
     def answer(self) -> None:
         """Take the call, where it rings yet; CallEnded where the caller gave up meanwhile."""

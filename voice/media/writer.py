@@ -23,7 +23,18 @@ class SpoolFile:
     blocks of 1 s a power cut loses 2 s at most.
     """
 
-    __slots__ = ("_busy", "_changed", "_descriptor", "_error", "_named", "_path", "_pending", "_unsynced", "_writer")
+    __slots__ = (
+        "_busy",
+        "_descriptor",
+        "_error",
+        "_idle",
+        "_lock",
+        "_named",
+        "_path",
+        "_pending",
+        "_unsynced",
+        "_writer",
+    )
 
     def __init__(self, path: Path, law: Law, writer: SpoolWriter) -> None:
         """Make the file with its header; OSError, also where it exists."""
@@ -37,7 +48,9 @@ class SpoolFile:
             raise
         self._path = path
         self._writer = writer
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        # Set by whoever waits until nothing is being written: at the end only, so not every recording has one.
+        self._idle: threading.Event | None = None
         self._pending: list[bytes] = []
         self._busy = False
         self._unsynced = 0
@@ -51,7 +64,7 @@ class SpoolFile:
 
     def append(self, block: bytes) -> None:
         """Hand over the next bytes of the recording."""
-        with self._changed:
+        with self._lock:
             self._pending.append(block)
             if self._busy:
                 return
@@ -61,11 +74,12 @@ class SpoolFile:
     def write_pending(self) -> None:
         """Write and sync until nothing is left; called by a writer thread."""
         while True:
-            with self._changed:
+            with self._lock:
                 blocks, self._pending = self._pending, []
                 if not blocks:
                     self._busy = False
-                    self._changed.notify_all()
+                    if self._idle is not None:
+                        self._idle.set()
                     return
             try:
                 self._write(blocks)
@@ -78,8 +92,11 @@ class SpoolFile:
 
         OSError where anything of the recording could not be written; what could be stays.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: not self._busy)
+        with self._lock:
+            if self._busy:
+                self._idle = threading.Event()
+        if self._idle is not None:
+            self._idle.wait()
         try:
             if rest and self._error is None:
                 _write_all(self._descriptor, [rest])

@@ -215,8 +215,7 @@ class SimulatedCall(Call):
         return super().wait(0)
 
     def _something_came(self) -> bool:
-        with self._changed:
-            return bool(self._events) or self._ended is not None
+        return bool(self._take_posted()) or self._ended is not None
 
     def _skip(self, deadline: float, *, listens: bool) -> bool:
         """To what comes next; True where that is the end of the time-out."""
@@ -246,11 +245,7 @@ class SimulatedCall(Call):
         clock, began = self._simulated_clock, time.monotonic()
         acts_at = self._caller.due(None)
         longest = min(acts_at, deadline) - clock.now
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._events or self._ended is not None,
-                max(0.0, min(longest, self._last_moment - began)),
-            )
+        self._wait_posted(max(0.0, min(longest, self._last_moment - began)))
         clock.now += time.monotonic() - began
         if clock.now >= acts_at:
             self.post(self._caller.act(clock.now))
