@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 from voice.media.rtp import RTPError
@@ -45,7 +44,7 @@ class EventReceiver:
     __slots__ = ("_open", "_seen")
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED_EVENTS)
+        self._seen: tuple[tuple[int, int, int], ...] = ()
         self._open: tuple[int, int, int] | None = None
 
     def put(self, ssrc: int, timestamp: int, payload: bytes) -> str | None:
@@ -59,6 +58,6 @@ class EventReceiver:
                 self._open = None
             return None
         continued = self._open == (ssrc, (timestamp - SEGMENT) & 0xFFFFFFFF, event.event)
-        self._seen.append(identity)
+        self._seen = (*self._seen[1 - REMEMBERED_EVENTS :], identity)
         self._open = None if event.end else identity
         return None if continued else event.key

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, insort
-from collections import deque
 
 import numpy as np
 import webrtcvad
@@ -14,6 +14,8 @@ from voice.media import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 FRAME_BYTES = 2 * FRAME_SAMPLES
 FLOOR_FRAMES = 150
 FLOOR_SHARE = 10
+LOWEST_KEPT = 32
+"""Levels that are kept sorted, more than the floor is found among: sorting anew is seldom due."""
 OVER_FLOOR = 10 ** (2.8 / 20)
 LOWEST_GATE = 32768 * 10 ** (-62 / 20)
 DIGITAL_SILENCE = 0.5
@@ -42,9 +44,10 @@ class SilenceDetector:
     __slots__ = (
         "_active",
         "_heard",
-        "_levels",
         "_limit",
         "_loud",
+        "_lowest",
+        "_oldest",
         "_onsets",
         "_quiet",
         "_recent",
@@ -58,9 +61,11 @@ class SilenceDetector:
     def __init__(self, timeout: float | None) -> None:
         self._vad = webrtcvad.Vad(0)
         self._limit = NEVER if timeout is None else round(timeout / FRAME_SECONDS) + END_FRAMES
-        self._tail: NDArray[np.int16] = np.zeros(WINDOW, np.int16)
-        self._recent: deque[float] = deque()
-        self._levels: list[float] = []
+        self._tail = bytes(2 * WINDOW)
+        # Levels of the last 3 s (a ring, `_oldest` is its first), 4 bytes each, and the lowest of them, sorted.
+        self._recent = array("f")
+        self._oldest = 0
+        self._lowest: list[float] = []
         self._active = self._loud = self._quiet = self._speech = self._heard = 0
         self._volume = 0.0
         # Where speech began after a pause: frame, frames of the pause.
@@ -78,7 +83,7 @@ class SilenceDetector:
         """The level of speech by that of the noise now (a ratio of RMS); 0 where there was no speech."""
         if not self._speech:
             return 0.0
-        return self._volume / self._speech / max(self._levels[len(self._levels) // FLOOR_SHARE], FAINT)
+        return self._volume / self._speech / max(self._lowest[len(self._recent) // FLOOR_SHARE], FAINT)
 
     def speech_before(self, frame: int) -> tuple[int, int]:
         """Of the frames before this one: how many are speech, and which comes after the last of them (0: none)."""
@@ -98,17 +103,31 @@ class SilenceDetector:
     def frames(self, pcm16: bytes) -> bool:
         """Take any number of whole frames of 160 samples; True where the end is reached within them."""
         # One loop with everything at hand: it runs 50 times a second for each call.
-        levels, recent, limit, is_speech = self._levels, self._recent, self._limit, self._vad.is_speech
+        lowest, recent, limit, is_speech = self._lowest, self._recent, self._limit, self._vad.is_speech
         active, loud_ones, quiet, start, ended = self._active, self._loud, self._quiet, 0, False
-        speech, volume = self._speech, self._volume
+        speech, volume, oldest = self._speech, self._volume, self._oldest
+        count = len(recent)
+        rank = count // FLOOR_SHARE
         self.levels = self._levels_of(pcm16)
         for level in self.levels:
-            # The floor is the 10th percentile, this level included: a sorted list beside the queue keeps it cheap.
-            insort(levels, level)
-            recent.append(level)
-            if len(recent) > FLOOR_FRAMES:
-                del levels[bisect_left(levels, recent.popleft())]
-            gate = levels[len(levels) // FLOOR_SHARE] * OVER_FLOOR
+            # The floor is the 10th percentile, this level included. What is kept sorted are the lowest of all, as many
+            # as they are: most levels are above them when they come and when they go, and cost a comparison.
+            if count < FLOOR_FRAMES:
+                recent.append(level)
+                count += 1
+                rank = count // FLOOR_SHARE
+            else:
+                gone = recent[oldest]
+                recent[oldest] = level
+                oldest = oldest + 1 if oldest < FLOOR_FRAMES - 1 else 0
+                if gone <= lowest[-1]:
+                    del lowest[bisect_left(lowest, gone)]
+            if len(lowest) <= rank:
+                lowest[:] = sorted(recent)[:LOWEST_KEPT]
+            elif level < lowest[-1]:
+                insort(lowest, level)
+                del lowest[LOWEST_KEPT:]
+            gate = lowest[rank] * OVER_FLOOR
             loud = level > gate and level > LOWEST_GATE
             end = start + FRAME_BYTES
             # The VAD hears every frame that is not digital silence: it keeps a model of the noise.
@@ -127,16 +146,18 @@ class SilenceDetector:
             if quiet >= limit and (loud_ones.bit_count() < 3 or quiet >= limit + ONSET_FRAMES):
                 ended = True
         self._active, self._loud, self._quiet = active, loud_ones, quiet
-        self._speech, self._volume = speech, volume
+        self._speech, self._volume, self._oldest = speech, volume, oldest
         self._heard += len(self.levels)
         return ended
 
     def _levels_of(self, pcm16: bytes) -> list[float]:
         """The RMS of each frame behind the high-pass."""
-        samples = np.concatenate((self._tail, np.frombuffer(pcm16, "<i2")))
-        self._tail = samples[-WINDOW:].copy()
+        pcm16 = self._tail + pcm16
+        self._tail = pcm16[-2 * WINDOW :]
+        samples: NDArray[np.int16] = np.frombuffer(pcm16, "<i2")
         sums = samples.cumsum(dtype=np.int32)
         middle = samples[WINDOW - WINDOW // 2 : len(samples) - WINDOW // 2]
         high = (middle - (sums[WINDOW:] - sums[:-WINDOW]) * (1 / WINDOW)).reshape(-1, FRAME_SAMPLES)
-        levels: list[float] = np.sqrt(np.einsum("ij,ij->i", high, high) / FRAME_SAMPLES).tolist()
+        # As exact as they are kept: a level must be found again among those of the last 3 s.
+        levels: list[float] = np.sqrt(np.einsum("ij,ij->i", high, high) / FRAME_SAMPLES).astype(np.float32).tolist()
         return levels
