@@ -13,6 +13,7 @@ from tests.sip.desk import ended, no_traces, ringing
 from tests.sip.peer import Leg, Peer, audio
 from tests.support import until
 from voice.sip import Phone, SipCall
+from voice.sip.message import SipMessage
 from voice.sip.transactions import InviteTransaction
 
 
@@ -205,6 +206,22 @@ def test_a_bye_in_place_of_the_ack_ends_the_repeats(peer: Peer, phone: Phone, de
     transaction = desk.calls[0].request.transaction
     assert isinstance(transaction, InviteTransaction)
     until(lambda: transaction.acknowledged, what="end of the repeats")
+    no_traces(phone)
+
+
+def test_a_call_that_runs_keeps_nothing_of_its_invite(peer: Peer, phone: Phone, desk: Desk) -> None:
+    """Parsed, it would be a fifth of the memory that the call takes."""
+    invites: list[weakref.ref[SipMessage]] = []
+
+    def answer(call: SipCall) -> None:
+        invites.append(weakref.ref(call.request))
+        call.answer()
+
+    desk.on_call = answer
+    leg = Leg(peer)
+    leg.establish()
+    until(lambda: invites[0]() is None, what="the end of the INVITE")
+    assert leg.ask("BYE").code == 200
     no_traces(phone)
 
 

@@ -28,7 +28,42 @@ LAWS = {PayloadType.PCMU: Law.PCMU, PayloadType.PCMA: Law.PCMA}
 HOLD_FACTOR = 10
 
 
-class MediaStream(RTPClient):
+class _Own:
+    """What a stream has beside pyVoIP's: all of it in one dict would make that three times as large."""
+
+    __slots__ = (
+        "_announced",
+        "_control",
+        "_control_target",
+        "_ears",
+        "_heard_at",
+        "_key_tones",
+        "_keys",
+        "_loop",
+        "_packets_heard",
+        "_plain",
+        "_playback",
+        "_receiver",
+        "_repacketiser",
+        "_sender",
+        "_sending",
+        "_signalling",
+        "_sink",
+        "_socket",
+        "_started",
+        "_stopped",
+        "_timed_out",
+        "event_payload_type",
+        "law",
+        "media_timeout",
+        "name",
+        "on_closed",
+        "on_event",
+        "payload_type",
+    )
+
+
+class MediaStream(_Own, RTPClient):
     """Sends packets of `ptime` ms, mostly 20, plays, tells keys, and hands what it hears to a recorder.
 
     assoc: payload types by number, with PCMU or PCMA and telephone-event; the first law in it is used.

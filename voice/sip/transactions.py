@@ -181,6 +181,8 @@ class InviteTransaction(ServerTransaction):
 
     def _settle(self) -> None:
         self.acknowledged = True
+        # It is repeated no more, and the transaction lives for another half a minute.
+        self._last = b""
         if self._repeat:
             self._repeat.cancel()
             self._repeat = None
