@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from app.config import Settings, SettingsError, load_settings
 from voice.garbage import GarbageCollection
 from voice.logs import set_up_logging
+from voice.memory import share_one_arena
 from voice.workers import STOP_SIGNALS, WRONG_SETTING, end_with_parent, run_workers, share
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def _start(workers: int, worker: int | None) -> int:
 def _run(settings: Settings) -> int:
     from voice.worker import VoiceWorker
 
+    share_one_arena()
     # Short turns: the media loop must get the interpreter within its 10 ms.
     sys.setswitchinterval(0.001)
     worker = VoiceWorker(settings)
