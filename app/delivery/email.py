@@ -1,6 +1,7 @@
 """E-mail: a message, or what else happened in a mailbox, is told to one address.
 
-It may run twice; both mails have one Message-ID. Of a message that cannot be attached the mail has only the link.
+It may run twice; both mails have one Message-ID. Of a message that cannot be attached the mail has only the link; so
+has the last attempt while the host of its spool, or the store, is down.
 """
 
 from __future__ import annotations
@@ -25,23 +26,25 @@ from app.models import Event, Mailbox, Message
 from app.models.mailbox import NO_ATTACHMENT
 from app.services import addresses, after_mailing, events, messages
 from app.services.after_mailing import LINK_ONLY
-from app.services.outbox import DONE, SKIPPED, Claim, Outcome
+from app.services.outbox import DONE, SKIPPED, Claim, Outcome, next_wait
 from app.storage import AudioSource, StoreError
 
 log = logging.getLogger(__name__)
 TOO_LARGE = f"{LINK_ONLY}: the recording is larger than smtp.attachment_bytes"
 REFUSED_SIZE = f"{LINK_ONLY}: the server does not take a mail as large as the recording"
 NO_AUDIO = f"{LINK_ONLY}: the recording cannot be converted"
+OUT_OF_REACH = f"{LINK_ONLY}: the recording was out of reach at every attempt"
 READS = 2
 
 
 @dataclass(frozen=True)
 class _Mail:
-    """What is to be sent. source: the recording to attach as `kind`, None where the mail goes without."""
+    """What is to be sent. source: the recording to attach as `kind`, None where the mail goes without; note: why."""
 
     facts: Facts
     source: AudioSource | None = None
     kind: str = NO_ATTACHMENT
+    note: str = ""
 
 
 def deliver(claim: Claim, settings: Settings) -> Outcome:
@@ -55,8 +58,11 @@ def deliver(claim: Claim, settings: Settings) -> Outcome:
             break
         except StoreError as error:
             # The upload may have moved it a moment ago.
-            if attempt:
+            if not attempt:
+                continue
+            if not _is_last(claim, settings):
                 raise TemporaryError(f"the recording cannot be read: {error}") from error
+            about, attachment, note = found.facts, None, OUT_OF_REACH
     return _outcome(claim, DONE, _send(claim, settings, about, attachment, note))
 
 
@@ -112,13 +118,20 @@ def _read_message(claim: Claim, box: Mailbox, settings: Settings) -> _Mail | str
     try:
         return _Mail(about, messages.open_audio(message), kind)
     except Unavailable as error:
+        if _is_last(claim, settings):
+            return _Mail(about, note=OUT_OF_REACH)
         raise TemporaryError(error.message, error.retry_after) from error
+
+
+def _is_last(claim: Claim, settings: Settings) -> bool:
+    """Whether no attempt follows this one: who is not told now, is never told."""
+    return next_wait(claim.attempt, settings.delivery) is None
 
 
 def _attachment(mail: _Mail, settings: Settings) -> tuple[Attachment | None, str]:
     """The recording as a file, or none and why. StoreError."""
     if mail.source is None:
-        return None, ""
+        return None, mail.note
     try:
         return recording.attachment_of(mail.source, mail.kind, mail.facts, settings.smtp.attachment_bytes), ""
     except TooLarge:

@@ -22,6 +22,7 @@ from app.models import Attempt, Audit, Delivery, Event, Mailbox, Message, Webhoo
 from app.models.base import utc_now
 from app.services import events, mailboxes, messages, outbox, phone_access
 from app.services.mailbox_options import Options
+from app.storage import StoreError
 from tests.conftest import PIN, leave_message
 from tests.delivery.mail_server import Handler, serving, use
 from tests.jobs.owed import change, make_due
@@ -254,6 +255,35 @@ def test_audio_that_is_elsewhere_waits(here: Flask, sent: Handler) -> None:
     tried = rows(message_id)[ANNA]
     assert (tried.state, "on its way" in tried.last_error) == ("pending", True)
     assert sent.mails == []
+
+
+@pytest.mark.parametrize("down", ["host", "store", "reading"])
+def test_whose_audio_is_out_of_reach_to_the_last_is_told_with_the_link(
+    any_app: Flask, served: Handler, monkeypatch: pytest.MonkeyPatch, down: str
+) -> None:
+    def reset(*_: Any) -> Any:
+        raise StoreError("reset by peer")
+
+    mailbox(any_app, after_mailing="trash")
+    message_id = leave(any_app, host="another-host") if down == "host" else leave(any_app)
+    let_all_start()
+    if down != "host":
+        deliver(message_id, "upload")
+    if down == "store":
+        settings = any_app.extensions["settings"]
+        settings.storage.folder.rename(settings.instance / "away")
+    if down == "reading":
+        monkeypatch.setattr(email, "_attachment", reset)
+    delivery_id, attempts = rows(message_id)[ANNA].id, 0
+    while rows(message_id)[ANNA].state == "pending" and attempts < 100:
+        assert served.mails == []
+        again(any_app, delivery_id)
+        attempts += 1
+    told = rows(message_id)[ANNA]
+    assert (told.state, told.last_error, attempts > 5) == ("done", email.OUT_OF_REACH, True)
+    (mail,) = served.parsed()
+    assert list(mail.iter_attachments()) == []
+    assert message_now(message_id).deleted_at is None
 
 
 def test_audio_that_the_upload_moves_in_that_moment(
