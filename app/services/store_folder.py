@@ -23,7 +23,8 @@ NAMING = (Message.storage_key, Greeting.storage_key, Prompt.storage_key, Recordi
 def open_to_change(settings: Settings) -> Store:
     """The store, to write to or remove from; StoreError where its disk is not mounted. Ends what is only read."""
     store = open_store(settings)
-    if not is_there(settings) and _is_named():
+    # Looked at again: another may have put the first object there, and named it, between the two.
+    if not is_there(settings) and _is_named() and not is_there(settings):
         raise gone(settings)
     return store
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from app.delivery import upload
 from app.extensions import db
@@ -191,6 +193,28 @@ def test_a_store_whose_disk_is_not_mounted_takes_nothing(any_app):
     make_due(any_app, tried.id)
     deliver(any_app, message_id)
     assert (row(any_app, message_id).state, stored(any_app, message_id)) == ("done", CONTENT)
+
+
+def test_the_first_two_objects_of_a_store_may_come_at_once(any_app):
+    first, second = owe(any_app), owe(any_app, extension="1002")
+    engine, here, between = db.engine, threading.current_thread(), []
+
+    def other() -> None:
+        with any_app.app_context():
+            deliver(any_app, first)
+
+    def before(_connection, _cursor, statement, *_):
+        """Another worker stores the first one, after this one saw no folder and before it asks for names."""
+        if threading.current_thread() is here and "storage_key IS NOT NULL" in statement and not between:
+            between.append(statement)
+            pool.submit(other).result(20)
+
+    event.listen(engine, "before_cursor_execute", before)
+    with ThreadPoolExecutor(1) as pool:
+        deliver(any_app, second)
+    event.remove(engine, "before_cursor_execute", before)
+    assert len(between) == 1
+    assert [row(any_app, each).state for each in (first, second)] == ["done", "done"]
 
 
 def test_a_new_folder_for_the_store_can_be_begun(any_app):
