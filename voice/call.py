@@ -158,6 +158,11 @@ class Call:
     def _wait_posted(self, timeout: float | None) -> None:
         """Until something more is posted, `timeout` seconds at most."""
         with suppress(Empty):
+            # This leaves the queue's lock closed. A get() that closes it itself may find its time over when it has,
+            # as behind a pause of this thread, and then waits for ever (CPython 3.11).
+            self._waiting.append(self._posted.get_nowait())
+            return
+        with suppress(Empty):
             self._waiting.append(self._posted.get(timeout=timeout))
 
     def _look(self) -> list[Event]:

@@ -97,7 +97,7 @@ def left(timeout: float | None) -> float:
 
 def _within(seconds: float, act: Callable[[], list[str]]) -> list[str]:
     """What act() returns, or its error; httpcore.ConnectTimeout where it takes longer: resolvers know no deadline."""
-    done: queue.SimpleQueue[list[str] | OSError | UnicodeError] = queue.SimpleQueue()
+    done: queue.Queue[list[str] | OSError | UnicodeError] = queue.Queue()
 
     def run() -> None:
         try:
