@@ -95,6 +95,7 @@ def test_the_first_line_that_can_be_taken() -> None:
         offer(address="1.2.3"),
         offer("c=IN IP6 2001:db8::10"),
         offer("c=IN IP4"),
+        offer("c=IN IP0 pbx.example.com"),
         described("v=0", "c=IN IP4 192.0.2.10", "t=0 0", "m=video 4000 RTP/AVP 31"),
         described("v=0", "c=IN IP4 192.0.2.10", "t=0 0", "m=audio 4000 RTP/SAVPF 0 8"),
         described("v=0", "c=IN IP4 192.0.2.10", "t=0 0", "m=audio 4000 UDP/TLS/RTP/SAVPF 0 8"),

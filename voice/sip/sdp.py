@@ -217,7 +217,8 @@ def _connection(value: str) -> str | None:
     if len(words) != 3 or words[0].upper() != "IN":
         return None
     address = words[2].partition("/")[0]
-    if words[1].upper() != f"IP{version_of(address)}" or "%" in address:
+    version = version_of(address)
+    if not version or words[1].upper() != f"IP{version}" or "%" in address:
         return None
     return HELD if address == "::" else str(ipaddress.ip_address(address))
 
