@@ -120,6 +120,18 @@ def test_a_bad_datagram_is_refused_and_the_next_packet_is_heard(data: bytes) -> 
     assert ear.receiver.invalid == (0 if data[1:2] == b"\xc8" else 1)
 
 
+@pytest.mark.parametrize("data", BAD.values(), ids=BAD)
+def test_so_it_is_where_packets_wait_for_others(data: bytes) -> None:
+    """Also as long as nothing can wait yet: behind the first packet, and behind other payload types."""
+    ear = Ear(due=4000)
+    ear.take(audio(0), data, audio(1), audio(2), data)
+    ear.receiver.renumber(0, EVENT)
+    ear.take(data, audio(3), audio(4))
+    assert ear.end() == spoken(*range(5))
+    assert ear.receiver.received == 5
+    assert ear.receiver.invalid == (0 if data[1:2] == b"\xc8" else 3)
+
+
 @given(st.lists(st.binary(max_size=2048), max_size=20))
 def test_no_datagram_raises(datagrams: list[bytes]) -> None:
     ear = Ear()

@@ -20,6 +20,7 @@ TOGETHER = 25
 """Packets that are checked and recorded together at most: code and data of one are in the cache for the next."""
 MAX_PACKET = HEADER_SIZE + MAX_PAYLOAD
 NO_AUDIO = b""
+NO_SIZE = -1
 _unpack = HEADER.unpack_from
 
 
@@ -86,8 +87,8 @@ class Receiver:
         self._buffer = self._arrival.data
         self._audio_types: frozenset[int] = frozenset()
         self._event_types: frozenset[int] = frozenset()
-        # What looks like one more packet of audio: its size in bytes (0: nothing does) and its second byte.
-        self._size = self._second = 0
+        # What looks like one more packet of audio: its size in bytes (NO_SIZE: nothing does) and its second byte.
+        self._size, self._second = NO_SIZE, 0
         self._view = self._arrival.view(0)
         # Datagrams of that size behind each other, and when they came; after how many they are looked at.
         self._waiting = bytearray()
@@ -131,7 +132,7 @@ class Receiver:
         In a session no number changes its meaning (RFC 3264 section 8.3.2); where one does, the new one counts.
         """
         self.settle()
-        self._size = 0
+        self._size = NO_SIZE
         audio, events = {payload_type}, set() if event_type is None else {event_type}
         self._audio_types, self._event_types = (
             frozenset(audio | (self._audio_types - events)),
@@ -174,7 +175,7 @@ class Receiver:
 
     def _patience(self) -> int:
         """How many packets may wait."""
-        if self._sink is None or not self._size:
+        if self._sink is None or self._size == NO_SIZE:
             return TOGETHER
         return min(TOGETHER, -(-self._sink.due // (self._size - HEADER_SIZE)))
 
