@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import func, select
@@ -20,19 +20,23 @@ SHORTEST_SECONDS = 3
 
 @dataclass(frozen=True)
 class Quota:
-    """What is in a mailbox and what may be. messages, seconds: without the trash; a limit of 0 is none."""
+    """What is in a mailbox and what may be. messages, seconds: without the trash; a limit of 0 is none.
+
+    shortest: seconds that a message needs to be one.
+    """
 
     messages: int
     seconds: float
     max_messages: int
     max_seconds: int
     warn_percent: int = 100
+    shortest: float = SHORTEST_SECONDS
 
     @property
     def full(self) -> bool:
         """Whether the mailbox takes no more messages."""
         left = self.seconds_left
-        return self._reached(100) or (left is not None and left < min(SHORTEST_SECONDS, self.max_seconds))
+        return self._reached(100) or (left is not None and left < min(self.shortest, self.max_seconds))
 
     @property
     def nearly_full(self) -> bool:
@@ -54,7 +58,7 @@ class Quota:
 def of(box: Mailbox) -> Quota:
     """How full this mailbox is; asks nothing of the database where it has no limits."""
     limits = _limits(box.max_messages, box.max_seconds, settings().limits)
-    return _used(box.id, *limits) if any(limits) else Quota(0, 0.0, 0, 0)
+    return _used(box.id, *limits, _shortest(box.min_speech)) if any(limits) else Quota(0, 0.0, 0, 0)
 
 
 def warn(mailbox_id: str, added_seconds: float) -> None:
@@ -62,12 +66,13 @@ def warn(mailbox_id: str, added_seconds: float) -> None:
 
     The mailbox's row is locked (touch()), so each of the two is said once each time that it happens.
     """
-    own = db.session.execute(select(Mailbox.max_messages, Mailbox.max_seconds).where(Mailbox.id == mailbox_id)).one()
-    limits = _limits(*own, settings().limits)
+    query = select(Mailbox.max_messages, Mailbox.max_seconds, Mailbox.min_speech)
+    most, longest, min_speech = db.session.execute(query.where(Mailbox.id == mailbox_id)).one()
+    limits = _limits(most, longest, settings().limits)
     if not any(limits):
         return
-    now = _used(mailbox_id, *limits)
-    before = Quota(now.messages - 1, now.seconds - added_seconds, *limits, now.warn_percent)
+    now = _used(mailbox_id, *limits, _shortest(min_speech))
+    before = replace(now, messages=now.messages - 1, seconds=now.seconds - added_seconds)
     facts: dict[str, Any] = {"messages": now.messages, "seconds": round(now.seconds)}
     facts["limits"] = {"messages": now.max_messages, "seconds": now.max_seconds}
     if now.full and not before.full:
@@ -83,7 +88,13 @@ def _limits(max_messages: int | None, max_seconds: int | None, general: LimitSet
     )
 
 
-def _used(mailbox_id: str, max_messages: int, max_seconds: int) -> Quota:
+def _shortest(min_speech: float | None) -> float:
+    """Seconds that a message of a mailbox needs; min_speech: the mailbox's own. A shorter one would not be kept."""
+    general = settings()
+    return max(SHORTEST_SECONDS, general.min_duration, general.min_speech if min_speech is None else min_speech)
+
+
+def _used(mailbox_id: str, max_messages: int, max_seconds: int, shortest: float) -> Quota:
     count, seconds = db.session.execute(
         select(func.count(), func.sum(Message.duration)).where(
             Message.mailbox_id == mailbox_id,
@@ -92,4 +103,4 @@ def _used(mailbox_id: str, max_messages: int, max_seconds: int) -> Quota:
             Message.purged_at.is_(None),
         )
     ).one()
-    return Quota(count, float(seconds or 0), max_messages, max_seconds, settings().limits.warn_percent)
+    return Quota(count, float(seconds or 0), max_messages, max_seconds, settings().limits.warn_percent, shortest)

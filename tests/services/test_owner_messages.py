@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -232,6 +233,20 @@ def test_what_is_left_for_a_message(box: Mailbox) -> None:
     assert told(box).count(events.MAILBOX_FULL) == 1
     saved(duration=5.0)
     assert quota.of(mailboxes.get("1001")).seconds_left == 0.0
+
+
+def test_room_for_less_than_a_message_needs_is_none(any_app: Flask, box: Mailbox) -> None:
+    """Else each caller would speak into a message that is not kept."""
+    mailboxes.update("1001", **DETAILS, options=Options(max_seconds="20"), actor="test")
+    saved(duration=14.0)
+    assert not quota.of(mailboxes.get("1001")).full
+    mailboxes.update("1001", **DETAILS, options=Options(max_seconds="20", min_speech="6.5"), actor="test")
+    assert quota.of(mailboxes.get("1001")).full
+    mailboxes.update("1001", **DETAILS, options=Options(max_seconds="20"), actor="test")
+    any_app.extensions["settings"] = replace(any_app.extensions["settings"], min_duration=7.0)
+    assert quota.of(mailboxes.get("1001")).full
+    saved(duration=2.0)
+    assert told(box).count(events.MAILBOX_FULL) == 0, "it was full before"
 
 
 def test_a_small_mailbox_is_not_full_while_it_is_empty() -> None:
