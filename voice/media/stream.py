@@ -29,7 +29,10 @@ HOLD_FACTOR = 10
 
 
 class _Own:
-    """What a stream has beside pyVoIP's: all of it in one dict would make that three times as large."""
+    """What a stream has beside pyVoIP's: all of it in one dict would make that three times as large.
+
+    A base of its own: pyVoIP's classes have no types, so that slots of ours would seem to be all that there is.
+    """
 
     __slots__ = (
         "_announced",

@@ -41,7 +41,10 @@ TRANSFER_SECONDS = 300.0
 
 
 class _Own:
-    """What a call has beside pyVoIP's: all of it in one dict would make that three times as large."""
+    """What a call has beside pyVoIP's: all of it in one dict would make that three times as large.
+
+    A base of its own: pyVoIP's classes have no types, so that slots of ours would seem to be all that there is.
+    """
 
     __slots__ = (
         "_bye_after_ack",
