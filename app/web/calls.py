@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as AnyResponse
@@ -18,7 +18,6 @@ from app.services import workers
 from app.services.context import settings
 from app.web import htmx
 from app.web.access import login_required
-from app.web.words import fingerprint
 
 blueprint = Blueprint("calls", __name__, url_prefix="/console/voicemail/calls")
 STATE_WORDS = {
@@ -38,14 +37,8 @@ STATE_WORDS = {
 @login_required
 def index() -> AnyResponse:
     """The page; HTMX gets what changes on it, and nothing where it names what it shows by `version`."""
-    context = _context()
     parts = ("calls/_rows.html", "calls/_about.html", "calls/_workers.html")
-    version = fingerprint("".join(render_template(part, **context) for part in parts))
-    if not htmx.wanted():
-        return htmx.answer(render_template("calls/index.html", version=version, **context))
-    if request.args.get("version") == version:
-        return htmx.unchanged()
-    return htmx.answer(render_template("calls/_poll.html", version=version, **context))
+    return htmx.renewed("calls/index.html", "calls/_poll.html", parts, _context())
 
 
 def _context() -> dict[str, Any]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Response, make_response, redirect, request
+from flask import Response, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
+
+from app.web.words import fingerprint
 
 
 def wanted() -> bool:
@@ -48,3 +52,17 @@ def go(url: str) -> AnyResponse:
 def unchanged() -> Response:
     """The answer to a poll: the page shows what is so already."""
     return Response(status=204)
+
+
+def renewed(page: str, fragment: str, parts: Sequence[str], context: dict[str, Any]) -> Response:
+    """A page that asks for itself now and then: whole, or to HTMX its fragment, which is made of these parts.
+
+    HTMX gets nothing where the `version` that it names is what the parts are now. All arguments but the context are
+    names of templates, which see `version` as well.
+    """
+    version = fingerprint("".join(render_template(part, **context) for part in parts))
+    if not wanted():
+        return answer(render_template(page, version=version, **context))
+    if request.args.get("version") == version:
+        return unchanged()
+    return answer(render_template(fragment, version=version, **context))

@@ -60,12 +60,7 @@ def index() -> AnyResponse:
         "zone": settings().timezone,
     }
     parts = ("programmed_calls/_list.html", "programmed_calls/_pager.html")
-    version = fingerprint("".join(render_template(part, **context) for part in parts))
-    if not htmx.wanted():
-        return htmx.answer(render_template("programmed_calls/index.html", version=version, **context))
-    if request.args.get("version") == version:
-        return htmx.unchanged()
-    return htmx.answer(render_template("programmed_calls/_poll_list.html", version=version, **context))
+    return htmx.renewed("programmed_calls/index.html", "programmed_calls/_poll_list.html", parts, context)
 
 
 @blueprint.get("/<sid:sid>")
