@@ -126,8 +126,9 @@ class Control:
 
     def _send(self, goodbye: bool) -> None:
         sender, wall = self._sender, time.time()
-        info = SenderInfo(_ntp(wall), sender.timestamp, sender.sent, sender.sent * sender.samples)
-        data = build(sender.ssrc, self._cname, info if sender.sent else None, self._block(wall), goodbye)
+        _, timestamp, sent = sender.numbers
+        info = SenderInfo(_ntp(wall), timestamp, sent, sent * sender.samples)
+        data = build(sender.ssrc, self._cname, info if sent else None, self._block(wall), goodbye)
         self._reported = True
         if self._mux:
             self._media.send(data)

@@ -105,6 +105,11 @@ class LatchedSocket:
         tied = self._tied_to()
         return str(tied[0]) if tied else ""
 
+    @property
+    def is_plain(self) -> bool:
+        """Tied to a source, and nobody wants to know when packets come."""
+        return self._latched and self._watch is None
+
     def watch(self, observer: Callable[[bytes, float], bool]) -> None:
         """Tell what comes, and when it came by the day's clock of the kernel, until the observer has enough (True)."""
         if self._latched:

@@ -10,38 +10,24 @@ import time
 from collections.abc import Callable
 from itertools import islice
 from queue import SimpleQueue
-from typing import Protocol
 
 from voice.media import FRAME_SECONDS
 from voice.media.alike import Arrival
+from voice.media.member import Member, Stream
+from voice.media.receiver import Receiver
+from voice.media.sender import Sender
+from voice.media.together import Together
 
 log = logging.getLogger(__name__)
 SLOTS = 4
+TURNS = SLOTS // 2
+"""Streams that are read together are read each 10 ms: in their slot, and in the one opposite."""
 CROWD = 75
 PERIOD = FRAME_SECONDS / SLOTS
 RESYNC_SECONDS = 0.2
 ROUNDS = 4
 REAL_TIME_PRIORITY = 30
 CHECK_ROUNDS = round(1 / FRAME_SECONDS)
-
-
-class Stream(Protocol):
-    """What the loop paces. All but `name` is called in the loop's thread only."""
-
-    name: str
-
-    def fileno(self) -> int: ...
-    def receive(self) -> None:
-        """Read one datagram from the socket, which is readable."""
-
-    def tick(self) -> None:
-        """Send the packet of this 20 ms, or of this 10 ms (MediaLoop.pace)."""
-
-    def check(self, now: float) -> None:
-        """Called about once a second, or twice where it is ticked each 10 ms."""
-
-    def removed(self, broken: bool) -> None:
-        """The loop will call no more; the socket is to be closed here."""
 
 
 class MediaLoop:
@@ -51,20 +37,27 @@ class MediaLoop:
     crowded; one that is ticked each 10 ms also to the slot opposite. `now` is the monotonic time of the wake-up in
     seconds. late: wake-ups more than 5 ms behind; resynced: how often it was 0.2 s behind and gave the missed time up.
     arrival: what its streams read into.
+
+    Streams may send and read together with others (docs/adr/0015): they say when, and when no more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, together: bool = True) -> None:
+        """together: False where each is to send and read by itself."""
         self.late = 0
         self.resynced = 0
         self.now = time.monotonic()
         self.arrival = Arrival()
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._slots: list[dict[Stream, Callable[[], None]]] = [{} for _ in range(SLOTS)]
+        # Who has a turn in each slot, and who of them sends by itself.
+        self._slots: list[dict[Stream, None]] = [{} for _ in range(SLOTS)]
+        self._ticks: list[dict[Stream, Callable[[], None]]] = [{} for _ in range(SLOTS)]
         self._readers: dict[int, Callable[[], None]] = {}
         self._streams: dict[Stream, tuple[int, int]] = {}
         self._epoll = select.epoll()
         self._running = False
         self._over = False
+        self._wants_together = together
+        self._together: Together | None = None
         self._thread = threading.Thread(target=self._run, name="media", daemon=True)
 
     def __len__(self) -> int:
@@ -74,6 +67,8 @@ class MediaLoop:
     def start(self) -> None:
         """Start the thread; once."""
         self._running = True
+        if self._wants_together:
+            self._together = Together.of(SLOTS, TURNS, self._broken)
         self._thread.start()
 
     def stop(self) -> None:
@@ -93,11 +88,39 @@ class MediaLoop:
     def pace(self, stream: Stream, often: bool) -> None:
         """Tick a stream each 10 ms from now on, or each 20 ms again. In the loop's thread, not within a tick."""
         if stream in self._streams:
-            opposite = self._slots[self._streams[stream][1] - SLOTS // 2]
+            opposite = self._streams[stream][1] - SLOTS // 2
             if often:
-                opposite[stream] = stream.tick
+                self._slots[opposite][stream] = None
+                self._ticks[opposite][stream] = stream.tick
             else:
-                opposite.pop(stream, None)
+                self._leave(stream, opposite)
+
+    def send_together(self, stream: Member, sender: Sender) -> None:
+        """Send this one's packets together with others', if that can be done. In the loop's thread."""
+        known, together = self._streams.get(stream), self._together
+        if known is not None and together is not None and together.departures.join(known[1], stream, sender):
+            del self._ticks[known[1]][stream]
+
+    def send_apart(self, stream: Member, sender: Sender) -> None:
+        """Tick it again. In the loop's thread; harmless where it is ticked."""
+        if self._together is not None and sender.departure is not None:
+            self._together.departures.leave(sender)
+            if stream in self._streams:
+                self._ticks[self._streams[stream][1]][stream] = stream.tick
+
+    def read_together(self, stream: Member, receiver: Receiver) -> None:
+        """Read this one's packets together with others', if that can be done. In the loop's thread."""
+        known, together = self._streams.get(stream), self._together
+        if known is not None and together is not None and together.arrivals.join(known[1] % TURNS, stream, receiver):
+            self._epoll.unregister(known[0])
+            del self._readers[known[0]]
+
+    def read_apart(self, stream: Member, receiver: Receiver) -> None:
+        """Have it read again. In the loop's thread; harmless where it is read."""
+        if self._together is not None and receiver.waits_at is not None:
+            self._together.arrivals.leave(receiver)
+            if stream in self._streams:
+                self._listen_to(stream, self._streams[stream][0])
 
     def submit(self, command: Callable[[], None]) -> None:
         """Run something in the loop's thread at its next wake-up (at once after stop()); it must not block."""
@@ -152,8 +175,8 @@ class MediaLoop:
             while not commands.empty():
                 self._command(commands.get())
             # First send, then read: how much there is to read varies, and would make packets leave unevenly.
-            self._send(slot)
-            self._read()
+            self._send(number % SLOTS)
+            self._read(number % TURNS)
             self._check(slot, number // SLOTS % CHECK_ROUNDS)
             number += 1
             deadline += PERIOD
@@ -163,9 +186,15 @@ class MediaLoop:
         while not commands.empty():
             self._command(commands.get())
         self._epoll.close()
+        if self._together is not None:
+            self._together.close()
 
-    def _read(self) -> None:
+    def _read(self, turn: int) -> None:
         """Read one datagram of each readable stream, and some more where more wait, as after a delay."""
+        if self._together is not None:
+            self._try_together(lambda both: both.arrivals.receive(turn, self.now, ROUNDS))
+        if not self._readers:
+            return
         readers, poll = self._readers, self._epoll.poll
         limit = len(readers) + 1
         for _ in range(ROUNDS):
@@ -179,25 +208,37 @@ class MediaLoop:
                     log.exception("media failed while receiving")
                     self._drop_reader(descriptor)
 
-    def _send(self, slot: dict[Stream, Callable[[], None]]) -> None:
-        broken: list[Stream] = []
-        for stream, tick in slot.items():
+    def _send(self, place: int) -> None:
+        if self._together is not None:
+            self._try_together(lambda both: both.departures.send(place))
+        # Who sends by itself may join the others with what it has sent.
+        for stream, tick in tuple(self._ticks[place].items()):
             try:
                 tick()
             except Exception:
                 log.exception("call=%s media failed while sending", stream.name)
-                broken.append(stream)
-        for stream in broken:
-            self._remove(stream, broken=True)
+                self._broken(stream)
 
-    def _check(self, slot: dict[Stream, Callable[[], None]], turn: int) -> None:
+    def _try_together(self, act: Callable[[Together], object]) -> None:
+        """Go on one by one where that fails."""
+        together = self._together
+        if together is not None:
+            try:
+                act(together)
+            except Exception:
+                log.exception("packets are sent and read one by one from now on, which costs more")
+                together.disband()
+                together.close()
+                self._together = None
+
+    def _check(self, slot: dict[Stream, None], turn: int) -> None:
         """Check a part of the slot, another one at each of its wake-ups: all at once would make packets late."""
         for stream in tuple(islice(slot, turn, None, CHECK_ROUNDS)):
             try:
                 stream.check(self.now)
             except Exception:
                 log.exception("call=%s media failed", stream.name)
-                self._remove(stream, broken=True)
+                self._broken(stream)
 
     def _command(self, command: Callable[[], None]) -> None:
         try:
@@ -216,23 +257,35 @@ class MediaLoop:
         sizes = [len(slot) for slot in self._slots]
         few = range(0, SLOTS, SLOTS // 2)
         place = min(few if min(sizes[number] for number in few) < CROWD else range(SLOTS), key=sizes.__getitem__)
+        self._streams[stream] = (descriptor, place)
+        self._slots[place][stream] = None
+        self._ticks[place][stream] = stream.tick
+        self._listen_to(stream, descriptor)
+
+    def _listen_to(self, stream: Stream, descriptor: int) -> None:
         self._epoll.register(descriptor, select.EPOLLIN)
         self._readers[descriptor] = stream.receive
-        self._streams[stream] = (descriptor, place)
-        self._slots[place][stream] = stream.tick
+
+    def _leave(self, stream: Stream, place: int) -> None:
+        self._slots[place].pop(stream, None)
+        self._ticks[place].pop(stream, None)
 
     def _remove(self, stream: Stream, broken: bool) -> None:
         known = self._streams.pop(stream, None)
         if known is None:
             return
         descriptor, place = known
-        del self._slots[place][stream], self._readers[descriptor]
-        self._slots[place - SLOTS // 2].pop(stream, None)
+        self._leave(stream, place)
+        self._leave(stream, place - SLOTS // 2)
         try:
-            self._epoll.unregister(descriptor)
+            if self._readers.pop(descriptor, None) is not None:
+                self._epoll.unregister(descriptor)
             stream.removed(broken)
         except Exception:
             log.exception("call=%s media failed at its end", stream.name)
+
+    def _broken(self, stream: Stream) -> None:
+        self._remove(stream, broken=True)
 
     def _drop_reader(self, descriptor: int) -> None:
         for stream, (its, _) in list(self._streams.items()):

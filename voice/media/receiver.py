@@ -37,6 +37,23 @@ class Sink(Protocol):
         """The next so many samples given to frame() are silence that stands for packets that were lost."""
 
 
+class Waiting(Protocol):
+    """Where packets wait that are read together with those of other streams (voice.media.arrivals)."""
+
+    second: int
+    """The second byte of each of them."""
+
+    @property
+    def count(self) -> int:
+        """How many."""
+
+    def be_due(self, count: int) -> None:
+        """The receiver is to settle() when so many wait."""
+
+    def take(self) -> tuple[bytearray, list[float]]:
+        """What waits, and when it came; nothing does any more."""
+
+
 class Receiver:
     """Reads RTP of one stream. Pure but for what it tells: keys to on_key, audio to the sink.
 
@@ -72,6 +89,7 @@ class Receiver:
         "invalid",
         "jitter",
         "on_control",
+        "waits_at",
     )
 
     def __init__(
@@ -94,6 +112,7 @@ class Receiver:
         self._waiting = bytearray()
         self._times: list[float] = []
         self._due = TOGETHER
+        self.waits_at: Waiting | None = None
         self._sink: Sink | None = None
         self.renumber(payload_type, event_type)
         self._silence = law.silence(FRAME_SAMPLES)
@@ -116,7 +135,8 @@ class Receiver:
     @property
     def received(self) -> int:
         """Packets that were taken so far, those that wait among them."""
-        return self._received + len(self._times)
+        waiting = self.waits_at
+        return self._received + len(self._times) + (waiting.count if waiting is not None else 0)
 
     def timestamp_of(self, data: bytes) -> int | None:
         """The timestamp of a packet of the audio that is heard; None for any other."""
@@ -154,30 +174,46 @@ class Receiver:
 
     def datagram(self, data: bytes, now: float) -> bool:
         """Take a datagram that came at `now` seconds at once; True where it is RTP of a payload type agreed."""
-        if self._times:
-            self.settle()
+        self.settle()
         is_agreed = self._datagram(data, now)
-        self._due = self._patience()
+        self._be_patient()
         return is_agreed
+
+    def second_of(self, size: int) -> int | None:
+        """The second byte of what looks like one more packet of audio, if that has `size` bytes; else None."""
+        return self._second if self._size == size else None
+
+    def wait_at(self, place: Waiting | None) -> None:
+        """Let packets wait there from now on, and be told when they are due; None: let take() keep them."""
+        self.waits_at = place
+        self._be_patient()
 
     def settle(self) -> None:
         """Look at the packets that wait: where they simply go on, all of them go to the sink, else each its own way."""
-        waiting, times, size = self._waiting, self._times, self._size
+        if self.waits_at is not None:
+            waiting, times = self.waits_at.take()
+        else:
+            waiting, times = self._waiting, self._times
+            if times:
+                self._waiting, self._times = bytearray(), []
         if times:
-            self._waiting, self._times = bytearray(), []
+            size = len(waiting) // len(times)
             timestamp = None if self._sink is None else self._timeline.expected
             if follow(waiting, size, len(times), self.jitter.straight, timestamp, self._ssrc):
                 self._take_run(waiting, len(times), times[-1])
             else:
                 for place, now in enumerate(times):
                     self._datagram(bytes(waiting[place * size : (place + 1) * size]), now)
-        self._due = self._patience()
+        self._be_patient()
 
-    def _patience(self) -> int:
-        """How many packets may wait."""
-        if self._sink is None or self._size == NO_SIZE:
-            return TOGETHER
-        return min(TOGETHER, -(-self._sink.due // (self._size - HEADER_SIZE)))
+    def _be_patient(self) -> None:
+        """Say how many packets may wait from now on."""
+        due = TOGETHER
+        if self._sink is not None and self._size != NO_SIZE:
+            due = min(TOGETHER, -(-self._sink.due // (self._size - HEADER_SIZE)))
+        self._due = due
+        if self.waits_at is not None:
+            self.waits_at.be_due(due)
 
     def _take_run(self, packets: bytearray, count: int, now: float) -> None:
         """Packets that follow each other, the last of which came at `now`."""
@@ -185,7 +221,7 @@ class Receiver:
         self.jitter.run(count)
         if self._sink is not None:
             self.heard_at = now
-            audio = audio_of(packets, self._size)
+            audio = audio_of(packets, len(packets) // count)
             self._timeline.run(len(audio))
             self._sink.frame(audio)
 

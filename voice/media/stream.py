@@ -11,6 +11,7 @@ from pyVoIP.RTP import PayloadType, RTPClient, TransmitType
 
 from voice.events import Digit, Event, MediaTimeout, PlaybackDone, Spoke
 from voice.media import FRAME_SAMPLES, SAMPLE_RATE
+from voice.media.arrivals import PACKET
 from voice.media.control import Control
 from voice.media.g711 import Law
 from voice.media.inband import KeyTonesSink
@@ -217,16 +218,18 @@ class MediaStream(_Own, RTPClient):
         It does not where something else is played, or the playback is stopped, before its end.
         """
         self._sender.playback = self._playback = Playback(payload, token, start)
+        self._loop.submit(self._send_by_itself)
 
     def stop_playback(self) -> None:
         """Send silence; played_samples stays."""
         self._sender.playback = None
+        self._loop.submit(self._send_by_itself)
 
     @property
     def played_samples(self) -> int:
         """How far into its payload the playback is, or was when it ended or was stopped."""
         playback = self._playback
-        return min(playback.position, len(playback.payload)) if playback is not None else 0
+        return min(self._sender.position_of(playback), len(playback.payload)) if playback is not None else 0
 
     def hear_speech(self, wanted: bool) -> None:
         """Post Spoke at the end of each sentence from now on, or no more; not while something records."""
@@ -256,7 +259,7 @@ class MediaStream(_Own, RTPClient):
             jitter.lost,
             jitter.duplicated,
             jitter.late,
-            self._sender.sent,
+            self._sender.numbers[2],
             receiver.invalid,
             *(self._control.figures if self._control is not None else ()),
         )
@@ -278,6 +281,8 @@ class MediaStream(_Own, RTPClient):
         """Read one datagram."""
         if self._socket is not None:
             self._socket.receive(self._loop.now)
+            if self._socket.is_plain and self._receiver.second_of(PACKET) is not None:
+                self._loop.read_together(self, self._receiver)
 
     def tick(self) -> None:
         """Send the packet that is due."""
@@ -286,11 +291,15 @@ class MediaStream(_Own, RTPClient):
             self._tick_otherwise()
         elif self._socket is not None and self._socket.send(sender.packet()):
             sender.sent += 1
+            if self._socket.is_plain:
+                self._loop.send_together(self, sender)
 
     def check(self, now: float) -> None:
         """Once a second: RTCP, silence that nobody sends, and the media time-out."""
         if self._control is not None:
             self._control.attend(now)
+            if self._socket is not None and not self._socket.is_plain:
+                self._read_by_itself()
         if self._sending:
             # Also where packets come: comfort noise and keys bring no audio.
             self._receiver.idle(now)
@@ -305,6 +314,7 @@ class MediaStream(_Own, RTPClient):
 
     def removed(self, broken: bool) -> None:
         """Take in what is still queued, then close. Of a broken stream nothing more will come."""
+        self.go_apart()
         if not broken and self._socket is not None:
             self._socket.receive_queued(self._loop.now)
         self._receiver.record(None, self._loop.now)
@@ -313,7 +323,36 @@ class MediaStream(_Own, RTPClient):
             self._stopped = True
             self.on_event(MediaTimeout())
 
+    # -- what the loop calls where packets are sent and read together with others'
+
+    def send_apart(self) -> None:
+        """Send what is due, and by itself."""
+        self._send_by_itself()
+        self.tick()
+
+    def take_apart(self, data: bytes, now: float) -> None:
+        """Take what does not look like the packets before it."""
+        self._receiver.datagram(data, now)
+        waits_at = self._receiver.waits_at
+        if waits_at is not None and self._receiver.second_of(PACKET) != waits_at.second:
+            self._read_by_itself()
+
+    def settle(self) -> None:
+        """Look at what waits."""
+        self._receiver.settle()
+
+    def go_apart(self) -> None:
+        """Send and read by itself."""
+        self._send_by_itself()
+        self._read_by_itself()
+
     # -- inside
+
+    def _send_by_itself(self) -> None:
+        self._loop.send_apart(self, self._sender)
+
+    def _read_by_itself(self) -> None:
+        self._loop.read_apart(self, self._receiver)
 
     def _played(self, token: object) -> None:
         self.on_event(PlaybackDone(token))
@@ -350,6 +389,7 @@ class MediaStream(_Own, RTPClient):
         self._receiver.record(sink, self._loop.now)
 
     def _dissolve(self, target: tuple[str, int]) -> None:
+        self.go_apart()
         self._restart()
         if self._socket is not None:
             self._socket.dissolve(target, self._loop.now)
@@ -363,6 +403,7 @@ class MediaStream(_Own, RTPClient):
             self._sender.sent += self._socket.send(packet)
 
     def _repacketise(self, samples: int) -> None:
+        self._send_by_itself()
         self._sender.samples = samples
         if self._repacketiser is not None:
             self._repacketiser.resize(samples)
@@ -381,6 +422,7 @@ class MediaStream(_Own, RTPClient):
             self._control.retarget(target, mux)
 
     def _renumber(self, payload_type: int, event_payload_type: int | None) -> None:
+        self.go_apart()
         self._sender.payload_type = payload_type
         self._receiver.renumber(payload_type, event_payload_type)
         if (event_payload_type is None) is not (self._key_tones is not None):
@@ -388,6 +430,7 @@ class MediaStream(_Own, RTPClient):
             self._listen(self._sink)
 
     def _hold_or_resume(self) -> None:
+        self._send_by_itself()
         self._plain = self._sending and self._repacketiser is None
         self._restart()
 
