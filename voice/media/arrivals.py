@@ -1,157 +1,211 @@
-"""Packets of many streams on their way in together: read in one call, and kept where they were read to."""
+"""Packets of many streams on their way in together: read in one call, looked at by a few array operations."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voice.media import FRAME_SAMPLES
 from voice.media.alike import DATAGRAM_BYTES
 from voice.media.member import Member
 from voice.media.receiver import TOGETHER, Receiver
-from voice.media.rows import Numbers, Rows
-from voice.media.rtp import HEADER_SIZE
-from voice.media.submission import BUFFER, READ, REQUEST, Submission, addresses, request
+from voice.media.rtp import HEADER_SIZE, VERSION_BITS
+from voice.media.submission import BUFFER, READ, Submission
+from voice.media.table import Columns, Place, Table
 
 log = logging.getLogger(__name__)
+HEADER = np.dtype([("start", ">u2"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4")])
 PACKET = HEADER_SIZE + FRAME_SAMPLES
+REST = DATAGRAM_BYTES - PACKET
+MORE_VISITS = 3
+"""Of those who had as many datagrams as were read, as after a delay."""
+HEADER_PART, AUDIO_PART, REST_PART = range(3)
 
 
-class Arrivals:
-    """Streams whose peers send packets of 20 ms that look alike. For the loop's thread.
+class Waiting(Place):
+    """Where the packets of one receiver wait: their audio, one behind the other."""
 
-    What looks like one more packet of audio waits here, as it would with the receiver: see Receiver.take(). All else
-    is given to the stream at once.
+    __slots__ = ("_audio", "audio_at", "stream", "table")
+
+    def __init__(self, table: Arrivals, stream: Member) -> None:
+        super().__init__()
+        self.table, self.stream = table, stream
+        # A visit brings some more than may wait.
+        self._audio = np.empty((TOGETHER + table.reads) * FRAME_SAMPLES, np.uint8)
+        self.audio_at = self._audio.ctypes.data
+
+    @property
+    def count(self) -> int:
+        """How many wait."""
+        return int(self.table.count[self.row])
+
+    @property
+    def heard_at(self) -> float:
+        """When the last one came that did."""
+        return float(self.table.heard_at[self.row])
+
+    def expect(self, due: int, second: int, sequence: int, timestamp: int | None, ssrc: int) -> None:
+        """See voice.media.receiver."""
+        table, row = self.table, self.row
+        table.due[row] = due
+        possible = sequence >= 0 and (timestamp is None or timestamp >= 0)
+        table.start[row] = VERSION_BITS << 8 | second if possible else 0
+        table.sequence[row], table.ssrc[row] = sequence & 0xFFFF, ssrc & 0xFFFFFFFF
+        table.timestamp[row], table.mask[row] = (0, 0) if timestamp is None else (timestamp & 0xFFFFFFFF, 0xFFFFFFFF)
+
+    def take(self, wanted: bool) -> tuple[bytes, int]:
+        """The audio of those that wait, none where it is not wanted, and how many they are; none waits any more."""
+        count = self.count
+        audio = self._audio[: count * FRAME_SAMPLES].tobytes() if wanted else b""
+        self.table.count[self.row] = 0
+        self.table.lay_out(self)
+        return audio, count
+
+    def datagrams(self, sizes: list[int], taken: int) -> list[bytes]:
+        """What the last visit has brought behind the packets that were taken. sizes: of all its reads."""
+        table, row, before = self.table, self.row, self.count - taken
+        found = []
+        for read in range(taken, len(sizes)):
+            if sizes[read] >= 0:
+                start = (before + read) * FRAME_SAMPLES
+                audio = self._audio[start : start + FRAME_SAMPLES]
+                whole = table.headers[row, read].tobytes() + audio.tobytes() + table.rest[row, read].tobytes()
+                found.append(whole[: sizes[read]])
+        return found
+
+
+class Arrivals(Table[Waiting]):
+    """Streams that are visited at the same times, and whose peers send packets of 20 ms. For the loop's thread.
+
+    Of each as many datagrams are read as there may be. Those that are the next packets of audio wait here, as they
+    would with the receiver (Receiver.take); all else is given to the stream at once, in its turn.
     """
 
-    def __init__(self, submission: Submission, most: int, turns: int, on_broken: Callable[[Member], None]) -> None:
-        """most: streams. on_broken: called where a stream has failed."""
+    COLUMNS: ClassVar[Columns] = {
+        "count": (np.intp, ()),
+        "due": (np.intp, ()),
+        "heard_at": (np.float64, ()),
+        # The next packet: its first two bytes, sequence and timestamp, which of its bits count, and SSRC.
+        "start": (np.uint16, ()),
+        "sequence": (np.uint16, ()),
+        "timestamp": (np.uint32, ()),
+        "mask": (np.uint32, ()),
+        "ssrc": (np.uint32, ()),
+    }
+    count: NDArray[np.intp]
+    due: NDArray[np.intp]
+    heard_at: NDArray[np.float64]
+    start: NDArray[np.uint16]
+    sequence: NDArray[np.uint16]
+    timestamp: NDArray[np.uint32]
+    mask: NDArray[np.uint32]
+    ssrc: NDArray[np.uint32]
+
+    def __init__(self, submission: Submission, reads: int, on_broken: Callable[[Member], None]) -> None:
+        """reads: of each stream at a visit. on_broken: called where a stream has failed."""
+        self.reads = reads
         self._submission = submission
         self._on_broken = on_broken
-        self._rows: Rows[Member] = Rows(most, turns)
-        self._requests = np.zeros(most, REQUEST)
-        self._buffers = np.zeros((most, 2), BUFFER)
-        # Memory of the system is taken by what is used of these, so they may be large.
-        self.packets = np.zeros((most, TOGETHER, PACKET), np.uint8)
-        self._rest = np.zeros((most, DATAGRAM_BYTES - PACKET), np.uint8)
-        self.times = np.zeros((most, TOGETHER), np.float64)
-        self.count = np.zeros(most, np.intp)
-        self.due = np.zeros(most, np.intp)
-        self._second = np.zeros(most, np.uint8)
-        # Whose row is somebody's, and which of them had a datagram the last time.
-        self._taken = np.zeros(most, np.bool_)
-        self._came = np.zeros(most, np.bool_)
+        self._steps = np.arange(reads, dtype=np.uint16)
+        self._samples = np.arange(reads, dtype=np.uint32) * np.uint32(FRAME_SAMPLES)
+        super().__init__(reads)
 
-    def join(self, turn: int, stream: Member, receiver: Receiver) -> bool:
-        """Read for this stream from now on, in this turn; False where there is no room, or no packet to be like."""
-        second = receiver.second_of(PACKET)
-        if second is None or (row := self._rows.take(turn, stream)) is None:
+    def join(self, stream: Member, receiver: Receiver) -> bool:
+        """Read for this stream from now on; False where its peer sends other packets."""
+        if receiver.size != PACKET:
             return False
         receiver.settle()
-        self._second[row] = second
-        self._buffers[row, 0] = 0, PACKET
-        self._buffers[row, 1] = self._rest[row].ctypes.data, self._rest.shape[1]
-        self._requests[row] = request(READ, stream.fileno(), self._buffers[row].ctypes.data, 2, row)
-        self._taken[row], self._came[row] = True, False
-        self.empty(row)
-        receiver.wait_at(Waiting(self, turn, row, second))
+        place = Waiting(self, stream)
+        self.add(place)
+        self.count[place.row] = 0
+        requests = self.requests[place.row]
+        requests["operation"], requests["descriptor"], requests["count"] = READ, stream.fileno(), 3
+        self.lay_out(place)
+        receiver.wait_at(place)
         return True
 
     def leave(self, receiver: Receiver) -> None:
-        """The receiver keeps what waits for itself again. Harmless where it does."""
-        waiting = receiver.waits_at
-        if isinstance(waiting, Waiting):
+        """The receiver has what waits, and is to be given all that comes."""
+        place = receiver.waits_at
+        if isinstance(place, Waiting):
             receiver.settle()
             receiver.wait_at(None)
-            self._taken[waiting.row] = False
-            self._rows.give_back(waiting.turn, waiting.row)
+            self.remove(place)
 
-    def streams(self) -> list[Member]:
-        """All of them."""
-        return self._rows.owners()
+    def lay_out(self, place: Waiting) -> None:
+        """Where each read goes: the header here, the audio behind what waits, and what is too long here again."""
+        row, reads = place.row, self.reads
+        buffers, numbers = self.buffers[row], np.arange(row * reads, (row + 1) * reads, dtype=np.uint64)
+        buffers["address"][:, HEADER_PART] = self.headers.ctypes.data + numbers * np.uint64(HEADER_SIZE)
+        buffers["address"][:, REST_PART] = self.rest.ctypes.data + numbers * np.uint64(REST)
+        audio_at = np.uint64(place.audio_at + FRAME_SAMPLES * int(self.count[row]))
+        buffers["address"][:, AUDIO_PART] = audio_at + self._samples.astype(np.uint64)
+        buffers["size"] = HEADER_SIZE, FRAME_SAMPLES, REST
+        requests = self.requests[row]
+        requests["buffers"] = self.buffers.ctypes.data + numbers * np.uint64(3 * BUFFER.itemsize)
+        requests["data"] = numbers
 
-    def empty(self, row: int) -> None:
-        """Nothing waits there any more."""
-        self.count[row] = 0
-        self._buffers["address"][row, 0] = self.packets[row].ctypes.data
+    def _grow(self, rows: int) -> None:
+        # What they hold is over with each visit. Of the last, which is large, memory is taken where it is written to.
+        self.buffers = np.zeros((rows, self.reads, 3), BUFFER)
+        self.headers = np.zeros((rows, self.reads), HEADER)
+        self.rest = np.zeros((rows, self.reads, REST), np.uint8)
+        super()._grow(rows)
 
-    def receive(self, turn: int, now: float, rounds: int) -> None:
-        """Read a datagram of each stream of this turn, and some more of those who have had one the last time too.
+    def visit(self, now: float) -> None:
+        """Read what has come; OSError where that could not be done."""
+        behind = self._read(slice(0, len(self.places)), now)
+        for _ in range(MORE_VISITS):
+            for place in tuple(behind):
+                if place.row < 0 or not self._read(slice(place.row, place.row + 1), now):
+                    behind.remove(place)
 
-        rounds: so many at most. A turn comes twice in 20 ms, so whoever has one each time is behind. OSError: see
-        Submission.
-        """
-        rows = self._rows.of(turn)
-        came = self._receive(rows, now)
-        behind = came[self._came[came]]
-        self._came[rows] = False
-        self._came[came] = True
-        for _ in range(rounds - 1):
-            behind = self._receive(behind[self._taken[behind]], now)
-            if not len(behind):
-                return
+    def _read(self, rows: slice, now: float) -> list[Waiting]:
+        """Read what has come for these; who may have more of it."""
+        if rows.start == rows.stop:
+            return []
+        sizes = self._submission.run(*self.requests_of(rows)).reshape(-1, self.reads)
+        taken = self._follow(rows, sizes)
+        self.heard_at[rows][taken > 0] = now
+        others = (sizes >= 0).sum(axis=1) > taken
+        due = np.flatnonzero(others | (self.count[rows] >= self.due[rows])).tolist()
+        behind = [self.places[rows.start + row] for row in np.flatnonzero(sizes[:, -1] >= 0).tolist()]
+        # All of it is looked up first: rows change when streams go.
+        places = [self.places[rows.start + row] for row in due]
+        datagrams = [
+            place.datagrams(sizes[row].tolist(), int(taken[row])) for row, place in zip(due, places, strict=True)
+        ]
+        for place, found in zip(places, datagrams, strict=True):
+            self._tell(place.stream, found, now)
+        return behind
 
-    def _receive(self, rows: Numbers, now: float) -> Numbers:
-        """Read a datagram of each of these; who had one."""
-        outcomes = self._submission.run(addresses(self._requests, rows))
-        outcomes = outcomes[outcomes["result"] >= 0]
-        came = rows = outcomes["data"].astype(np.intp)
-        if not len(rows):
-            return came
-        sizes, at = outcomes["result"], self.count[rows]
-        alike = (sizes == PACKET) & (self.packets[rows, at, 1] == self._second[rows])
-        if not alike.all():
-            for row, size in zip(rows[~alike].tolist(), sizes[~alike].tolist(), strict=True):
-                self._tell(row, self._datagram(row, size), now)
-            rows, at = rows[alike], at[alike]
-        self.times[rows, at] = now
-        at += 1
-        self.count[rows] = at
-        self._buffers["address"][rows, 0] += np.uint64(PACKET)
-        for row in rows[at >= self.due[rows]].tolist():
-            self._tell(row, None, now)
-        return came
+    def _follow(self, rows: slice, sizes: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Keep what follows the packets before it: how many packets of each row."""
+        headers = self.headers[rows]
+        follows = sizes == PACKET
+        follows &= headers["start"] == self.start[rows, None]
+        follows &= headers["sequence"] == self.sequence[rows, None] + self._steps
+        steps = headers["timestamp"] - self.timestamp[rows, None] - self._samples
+        follows &= (steps & self.mask[rows, None]) == 0
+        follows &= headers["ssrc"] == self.ssrc[rows, None]
+        taken: NDArray[np.intp] = np.logical_and.accumulate(follows, axis=1).sum(axis=1)
+        samples = taken * FRAME_SAMPLES
+        self.count[rows] += taken
+        self.sequence[rows] += taken.astype(np.uint16)
+        self.timestamp[rows] += samples.astype(np.uint32)
+        self.buffers["address"][rows, :, AUDIO_PART] += samples.astype(np.uint64)[:, None]
+        return taken
 
-    def _datagram(self, row: int, size: int) -> bytes:
-        """What was read last, of so many bytes."""
-        start, rest = self.packets[row, self.count[row]], self._rest[row]
-        return bytes(start[:size]) + bytes(rest[: max(0, size - PACKET)])
-
-    def _tell(self, row: int, datagram: bytes | None, now: float) -> None:
-        """Give the stream a datagram; None: it is to look at what waits."""
-        stream = self._rows.owner(row)
+    def _tell(self, stream: Member, datagrams: list[bytes], now: float) -> None:
+        """The stream takes what waits, and then these."""
         try:
-            if datagram is None:
-                stream.settle()
-            else:
+            stream.settle()
+            for datagram in datagrams:
                 stream.take_apart(datagram, now)
         except Exception:
             log.exception("call=%s media failed while receiving", stream.name)
             self._on_broken(stream)
-
-
-class Waiting:
-    """Where the packets of one receiver wait. second: the second byte of each."""
-
-    __slots__ = ("_arrivals", "row", "second", "turn")
-
-    def __init__(self, arrivals: Arrivals, turn: int, row: int, second: int) -> None:
-        self._arrivals, self.turn, self.row, self.second = arrivals, turn, row, second
-
-    @property
-    def count(self) -> int:
-        """How many."""
-        return int(self._arrivals.count[self.row])
-
-    def be_due(self, count: int) -> None:
-        """Tell the stream when so many wait."""
-        self._arrivals.due[self.row] = count
-
-    def take(self) -> tuple[bytearray, list[float]]:
-        """What waits, and when it came; nothing does any more."""
-        table, row, count = self._arrivals, self.row, self.count
-        packets, times = bytearray(table.packets[row, :count]), table.times[row, :count].tolist()
-        table.empty(row)
-        return packets, times

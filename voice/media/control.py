@@ -156,6 +156,7 @@ class Control:
     def _block(self, wall: float) -> ReportBlock | None:
         """What we have heard since the last report."""
         receiver, jitter = self._receiver, self._receiver.jitter
+        receiver.settle()
         ssrc, highest = receiver.ssrc, (jitter.expected - 1) & 0xFFFF
         if ssrc < 0 or jitter.expected < 0:
             return None

@@ -20,9 +20,8 @@ from voice.media.together import Together
 
 log = logging.getLogger(__name__)
 SLOTS = 4
-TURNS = SLOTS // 2
-"""Streams that are read together are read each 10 ms: in their slot, and in the one opposite."""
 CROWD = 75
+CROWD_TOGETHER = 300
 PERIOD = FRAME_SECONDS / SLOTS
 RESYNC_SECONDS = 0.2
 ROUNDS = 4
@@ -68,7 +67,7 @@ class MediaLoop:
         """Start the thread; once."""
         self._running = True
         if self._wants_together:
-            self._together = Together.of(SLOTS, TURNS, self._broken)
+            self._together = Together.of(SLOTS, self._broken)
         self._thread.start()
 
     def stop(self) -> None:
@@ -98,27 +97,30 @@ class MediaLoop:
     def send_together(self, stream: Member, sender: Sender) -> None:
         """Send this one's packets together with others', if that can be done. In the loop's thread."""
         known, together = self._streams.get(stream), self._together
-        if known is not None and together is not None and together.departures.join(known[1], stream, sender):
+        if known is not None and together is not None and together.send_for(stream, sender, known[1]):
             del self._ticks[known[1]][stream]
 
     def send_apart(self, stream: Member, sender: Sender) -> None:
         """Tick it again. In the loop's thread; harmless where it is ticked."""
-        if self._together is not None and sender.departure is not None:
-            self._together.departures.leave(sender)
+        if sender.departure is not None:
+            Together.leave(sender, None)
             if stream in self._streams:
                 self._ticks[self._streams[stream][1]][stream] = stream.tick
 
-    def read_together(self, stream: Member, receiver: Receiver) -> None:
-        """Read this one's packets together with others', if that can be done. In the loop's thread."""
+    def read_together(self, stream: Member, receiver: Receiver, seldom: bool) -> None:
+        """Read this one's packets together with others', if that can be done. In the loop's thread.
+
+        seldom: each 80 ms, where nobody waits for what they bring, else each 20 ms.
+        """
         known, together = self._streams.get(stream), self._together
-        if known is not None and together is not None and together.arrivals.join(known[1] % TURNS, stream, receiver):
+        if known is not None and together is not None and together.read_for(stream, receiver, known[1], seldom):
             self._epoll.unregister(known[0])
             del self._readers[known[0]]
 
     def read_apart(self, stream: Member, receiver: Receiver) -> None:
         """Have it read again. In the loop's thread; harmless where it is read."""
-        if self._together is not None and receiver.waits_at is not None:
-            self._together.arrivals.leave(receiver)
+        if receiver.waits_at is not None:
+            Together.leave(None, receiver)
             if stream in self._streams:
                 self._listen_to(stream, self._streams[stream][0])
 
@@ -176,7 +178,7 @@ class MediaLoop:
                 self._command(commands.get())
             # First send, then read: how much there is to read varies, and would make packets leave unevenly.
             self._send(number % SLOTS)
-            self._read(number % TURNS)
+            self._read(number % SLOTS, number // SLOTS)
             self._check(slot, number // SLOTS % CHECK_ROUNDS)
             number += 1
             deadline += PERIOD
@@ -187,12 +189,12 @@ class MediaLoop:
             self._command(commands.get())
         self._epoll.close()
         if self._together is not None:
-            self._together.close()
+            self._together.disband()
 
-    def _read(self, turn: int) -> None:
+    def _read(self, place: int, round_: int) -> None:
         """Read one datagram of each readable stream, and some more where more wait, as after a delay."""
         if self._together is not None:
-            self._try_together(lambda both: both.arrivals.receive(turn, self.now, ROUNDS))
+            self._try_together(lambda together: together.read(place, round_, self.now))
         if not self._readers:
             return
         readers, poll = self._readers, self._epoll.poll
@@ -209,10 +211,11 @@ class MediaLoop:
                     self._drop_reader(descriptor)
 
     def _send(self, place: int) -> None:
+        # Whoever sends by himself joins the others after that, and leaves them after they have sent.
+        alone = tuple(self._ticks[place].items())
         if self._together is not None:
-            self._try_together(lambda both: both.departures.send(place))
-        # Who sends by itself may join the others with what it has sent.
-        for stream, tick in tuple(self._ticks[place].items()):
+            self._try_together(lambda together: together.send(place))
+        for stream, tick in alone:
             try:
                 tick()
             except Exception:
@@ -227,9 +230,8 @@ class MediaLoop:
                 act(together)
             except Exception:
                 log.exception("packets are sent and read one by one from now on, which costs more")
-                together.disband()
-                together.close()
                 self._together = None
+                together.disband()
 
     def _check(self, slot: dict[Stream, None], turn: int) -> None:
         """Check a part of the slot, another one at each of its wake-ups: all at once would make packets late."""
@@ -256,7 +258,8 @@ class MediaLoop:
         # Each wake-up has its price: a second pair of slots is opened only where the first one is crowded.
         sizes = [len(slot) for slot in self._slots]
         few = range(0, SLOTS, SLOTS // 2)
-        place = min(few if min(sizes[number] for number in few) < CROWD else range(SLOTS), key=sizes.__getitem__)
+        crowd = CROWD if self._together is None else CROWD_TOGETHER
+        place = min(few if min(sizes[number] for number in few) < crowd else range(SLOTS), key=sizes.__getitem__)
         self._streams[stream] = (descriptor, place)
         self._slots[place][stream] = None
         self._ticks[place][stream] = stream.tick

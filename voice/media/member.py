@@ -28,13 +28,13 @@ class Member(Stream, Protocol):
     """A stream that may send and read together with others, once its socket is connected. It does not block."""
 
     def send_apart(self) -> None:
-        """What is due is not one more packet of the same: send it, and by yourself."""
+        """The next packet is not one more of the same: send it by yourself."""
 
     def take_apart(self, data: bytes, now: float) -> None:
-        """Take a datagram that does not look like those before it; what waits came before it."""
+        """Take a datagram that is not the next packet of audio; what waited has been taken."""
 
     def settle(self) -> None:
-        """As many packets wait as may: look at them."""
+        """As many packets wait as may, or others came behind them: take them."""
 
     def go_apart(self) -> None:
         """Send and read by yourself from now on."""

@@ -40,18 +40,23 @@ class Sink(Protocol):
 class Waiting(Protocol):
     """Where packets wait that are read together with those of other streams (voice.media.arrivals)."""
 
-    second: int
-    """The second byte of each of them."""
-
     @property
     def count(self) -> int:
         """How many."""
 
-    def be_due(self, count: int) -> None:
-        """The receiver is to settle() when so many wait."""
+    @property
+    def heard_at(self) -> float:
+        """When the last one of them came."""
 
-    def take(self) -> tuple[bytearray, list[float]]:
-        """What waits, and when it came; nothing does any more."""
+    def expect(self, due: int, second: int, sequence: int, timestamp: int | None, ssrc: int) -> None:
+        """Let what is said here wait, up to `due` packets; all else is for datagram().
+
+        The second byte, sequence and timestamp of the next packet, and the SSRC of all. timestamp None: any; it or the
+        sequence -1: none may wait.
+        """
+
+    def take(self, wanted: bool) -> tuple[bytes, int]:
+        """The audio of those that wait, none where it is not wanted, and how many they are; none waits any more."""
 
 
 class Receiver:
@@ -63,7 +68,8 @@ class Receiver:
     stands for them, silence or noise of the level told, follows from the timestamp of the audio after them.
     Neither switches the SSRC whose audio is heard: some peers send keys with an SSRC of their own.
 
-    What looks like one more packet of audio may wait for others (take()) as long as the sink can wait.
+    What looks like one more packet of audio may wait for others (take()) as long as the sink can wait: `due` packets.
+    size: of such a packet, in bytes; NO_SIZE where nothing looks like one.
     """
 
     __slots__ = (
@@ -71,7 +77,6 @@ class Receiver:
         "_audio_types",
         "_background",
         "_buffer",
-        "_due",
         "_event_types",
         "_events",
         "_on_key",
@@ -79,16 +84,17 @@ class Receiver:
         "_second",
         "_silence",
         "_sink",
-        "_size",
         "_ssrc",
         "_timeline",
         "_times",
         "_view",
         "_waiting",
+        "due",
         "heard_at",
         "invalid",
         "jitter",
         "on_control",
+        "size",
         "waits_at",
     )
 
@@ -105,13 +111,13 @@ class Receiver:
         self._buffer = self._arrival.data
         self._audio_types: frozenset[int] = frozenset()
         self._event_types: frozenset[int] = frozenset()
-        # What looks like one more packet of audio: its size in bytes (NO_SIZE: nothing does) and its second byte.
-        self._size, self._second = NO_SIZE, 0
+        # What looks like one more packet of audio: its size, and its second byte.
+        self.size, self._second = NO_SIZE, 0
         self._view = self._arrival.view(0)
         # Datagrams of that size behind each other, and when they came; after how many they are looked at.
         self._waiting = bytearray()
         self._times: list[float] = []
-        self._due = TOGETHER
+        self.due = TOGETHER
         self.waits_at: Waiting | None = None
         self._sink: Sink | None = None
         self.renumber(payload_type, event_type)
@@ -152,7 +158,7 @@ class Receiver:
         In a session no number changes its meaning (RFC 3264 section 8.3.2); where one does, the new one counts.
         """
         self.settle()
-        self._size = NO_SIZE
+        self.size = NO_SIZE
         audio, events = {payload_type}, set() if event_type is None else {event_type}
         self._audio_types, self._event_types = (
             frozenset(audio | (self._audio_types - events)),
@@ -164,10 +170,10 @@ class Receiver:
 
         It comes from the source that the call is tied to.
         """
-        if size == self._size and self._buffer[1] == self._second:
+        if size == self.size and self._buffer[1] == self._second:
             self._times.append(now)
             self._waiting += self._view
-            if len(self._times) >= self._due:
+            if len(self._times) >= self.due:
                 self.settle()
         else:
             self.datagram(self._arrival.datagram(size), now)
@@ -179,10 +185,6 @@ class Receiver:
         self._be_patient()
         return is_agreed
 
-    def second_of(self, size: int) -> int | None:
-        """The second byte of what looks like one more packet of audio, if that has `size` bytes; else None."""
-        return self._second if self._size == size else None
-
     def wait_at(self, place: Waiting | None) -> None:
         """Let packets wait there from now on, and be told when they are due; None: let take() keep them."""
         self.waits_at = place
@@ -191,37 +193,38 @@ class Receiver:
     def settle(self) -> None:
         """Look at the packets that wait: where they simply go on, all of them go to the sink, else each its own way."""
         if self.waits_at is not None:
-            waiting, times = self.waits_at.take()
-        else:
-            waiting, times = self._waiting, self._times
-            if times:
-                self._waiting, self._times = bytearray(), []
-        if times:
-            size = len(waiting) // len(times)
+            heard_at = self.waits_at.heard_at
+            audio, count = self.waits_at.take(self._sink is not None)
+            if count:
+                self._take_run(audio, count, heard_at)
+        elif times := self._times:
+            waiting, size = self._waiting, self.size
+            self._waiting, self._times = bytearray(), []
             timestamp = None if self._sink is None else self._timeline.expected
             if follow(waiting, size, len(times), self.jitter.straight, timestamp, self._ssrc):
-                self._take_run(waiting, len(times), times[-1])
+                audio = b"" if self._sink is None else audio_of(waiting, size)
+                self._take_run(audio, len(times), times[-1])
             else:
                 for place, now in enumerate(times):
                     self._datagram(bytes(waiting[place * size : (place + 1) * size]), now)
         self._be_patient()
 
     def _be_patient(self) -> None:
-        """Say how many packets may wait from now on."""
+        """Say how many packets may wait from now on, and which."""
         due = TOGETHER
-        if self._sink is not None and self._size != NO_SIZE:
-            due = min(TOGETHER, -(-self._sink.due // (self._size - HEADER_SIZE)))
-        self._due = due
+        if self._sink is not None and self.size != NO_SIZE:
+            due = min(TOGETHER, -(-self._sink.due // (self.size - HEADER_SIZE)))
+        self.due = due
         if self.waits_at is not None:
-            self.waits_at.be_due(due)
+            timestamp = None if self._sink is None else self._timeline.expected
+            self.waits_at.expect(due, self._second, self.jitter.straight, timestamp, self._ssrc)
 
-    def _take_run(self, packets: bytearray, count: int, now: float) -> None:
+    def _take_run(self, audio: bytes, packets: int, now: float) -> None:
         """Packets that follow each other, the last of which came at `now`."""
-        self._received += count
-        self.jitter.run(count)
+        self._received += packets
+        self.jitter.run(packets)
         if self._sink is not None:
             self.heard_at = now
-            audio = audio_of(packets, len(packets) // count)
             self._timeline.run(len(audio))
             self._sink.frame(audio)
 
@@ -238,7 +241,7 @@ class Receiver:
             and self.jitter.next(sequence)
         ):
             self._received += 1
-            self._size, self._second = size, second & 0x7F
+            self.size, self._second = size, second & 0x7F
             self._view = self._arrival.view(size)
             sink = self._sink
             if sink is not None:
@@ -263,14 +266,21 @@ class Receiver:
         self._ssrc = -1
         self.jitter.reset()
         self._timeline.reset()
+        self._be_patient()
 
     def idle(self, now: float) -> None:
         """Called now and then: a recording goes on where the peer sends nothing while it is quiet."""
-        self.settle()
-        if self._sink is not None and now - self.heard_at >= IDLE_SECONDS:
+        if self._sink is not None and now - self._last_heard_at() >= IDLE_SECONDS:
             self.drain(now)
             if gap := self._timeline.idle(now):
                 self._fill(self._sink, gap)
+            self._be_patient()
+
+    def _last_heard_at(self) -> float:
+        """When audio came last."""
+        if self.waits_at is not None and self.waits_at.count:
+            return self.waits_at.heard_at
+        return self._times[-1] if self._times else self.heard_at
 
     def _unusual(self, data: bytes, now: float) -> bool:
         """A datagram that is not simply the next packet of audio."""

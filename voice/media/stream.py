@@ -23,10 +23,13 @@ from voice.media.repacket import Repacketiser, samples_of
 from voice.media.sender import Playback, Sender
 from voice.media.sentence import SentenceEars
 from voice.media.statistics import StreamStatistics
+from voice.media.together import READS_SELDOM
 from voice.weak import weakly
 
 LAWS = {PayloadType.PCMU: Law.PCMU, PayloadType.PCMA: Law.PCMA}
 HOLD_FACTOR = 10
+PATIENT = 2 * READS_SELDOM
+"""Packets that a recording can wait for at least where it is read seldom."""
 
 
 class _Own:
@@ -47,6 +50,7 @@ class _Own:
         "_packets_heard",
         "_plain",
         "_playback",
+        "_reads_seldom",
         "_receiver",
         "_repacketiser",
         "_sender",
@@ -126,6 +130,7 @@ class MediaStream(_Own, RTPClient):
         self._socket: LatchedSocket | None = None
         self._started = self._stopped = False
         self._sending = self._plain = True
+        self._reads_seldom = False
         self._repacketiser: Repacketiser | None = None
         self._packets_heard, self._heard_at, self._timed_out = -1, 0.0, False
 
@@ -218,12 +223,12 @@ class MediaStream(_Own, RTPClient):
         It does not where something else is played, or the playback is stopped, before its end.
         """
         self._sender.playback = self._playback = Playback(payload, token, start)
-        self._loop.submit(self._send_by_itself)
+        self._loop.submit(self.send_apart)
 
     def stop_playback(self) -> None:
         """Send silence; played_samples stays."""
         self._sender.playback = None
-        self._loop.submit(self._send_by_itself)
+        self._loop.submit(self.send_apart)
 
     @property
     def played_samples(self) -> int:
@@ -281,8 +286,9 @@ class MediaStream(_Own, RTPClient):
         """Read one datagram."""
         if self._socket is not None:
             self._socket.receive(self._loop.now)
-            if self._socket.is_plain and self._receiver.second_of(PACKET) is not None:
-                self._loop.read_together(self, self._receiver)
+            if self._receiver.size == PACKET and self._socket.is_plain:
+                self._reads_seldom = self._is_patient
+                self._loop.read_together(self, self._receiver, self._reads_seldom)
 
     def tick(self) -> None:
         """Send the packet that is due."""
@@ -299,7 +305,7 @@ class MediaStream(_Own, RTPClient):
         if self._control is not None:
             self._control.attend(now)
             if self._socket is not None and not self._socket.is_plain:
-                self._read_by_itself()
+                self.read_apart()
         if self._sending:
             # Also where packets come: comfort noise and keys bring no audio.
             self._receiver.idle(now)
@@ -326,33 +332,40 @@ class MediaStream(_Own, RTPClient):
     # -- what the loop calls where packets are sent and read together with others'
 
     def send_apart(self) -> None:
-        """Send what is due, and by itself."""
-        self._send_by_itself()
-        self.tick()
+        """Send by itself."""
+        self._loop.send_apart(self, self._sender)
+
+    def read_apart(self) -> None:
+        """Read by itself."""
+        self._loop.read_apart(self, self._receiver)
 
     def take_apart(self, data: bytes, now: float) -> None:
-        """Take what does not look like the packets before it."""
+        """Take a datagram that is not the next packet of audio."""
         self._receiver.datagram(data, now)
-        waits_at = self._receiver.waits_at
-        if waits_at is not None and self._receiver.second_of(PACKET) != waits_at.second:
-            self._read_by_itself()
+        if self._receiver.size != PACKET:
+            self.read_apart()
 
     def settle(self) -> None:
-        """Look at what waits."""
+        """Take what waits."""
         self._receiver.settle()
+        self._suit_reading()
 
     def go_apart(self) -> None:
         """Send and read by itself."""
-        self._send_by_itself()
-        self._read_by_itself()
+        self.send_apart()
+        self.read_apart()
 
     # -- inside
 
-    def _send_by_itself(self) -> None:
-        self._loop.send_apart(self, self._sender)
+    @property
+    def _is_patient(self) -> bool:
+        """A recording that goes on for a while: what comes need not be looked at at once."""
+        return self._sink is not None and self._sink is not self._ears and self._receiver.due > PATIENT
 
-    def _read_by_itself(self) -> None:
-        self._loop.read_apart(self, self._receiver)
+    def _suit_reading(self) -> None:
+        """Read seldom or often, as it suits whoever listens now: the next packet joins the others of that kind."""
+        if self._reads_seldom is not self._is_patient:
+            self.read_apart()
 
     def _played(self, token: object) -> None:
         self.on_event(PlaybackDone(token))
@@ -387,6 +400,7 @@ class MediaStream(_Own, RTPClient):
             )
             tones.sink, self._key_tones, sink = sink, tones, tones
         self._receiver.record(sink, self._loop.now)
+        self._suit_reading()
 
     def _dissolve(self, target: tuple[str, int]) -> None:
         self.go_apart()
@@ -403,7 +417,7 @@ class MediaStream(_Own, RTPClient):
             self._sender.sent += self._socket.send(packet)
 
     def _repacketise(self, samples: int) -> None:
-        self._send_by_itself()
+        self.send_apart()
         self._sender.samples = samples
         if self._repacketiser is not None:
             self._repacketiser.resize(samples)
@@ -430,7 +444,7 @@ class MediaStream(_Own, RTPClient):
             self._listen(self._sink)
 
     def _hold_or_resume(self) -> None:
-        self._send_by_itself()
+        self.send_apart()
         self._plain = self._sending and self._repacketiser is None
         self._restart()
 

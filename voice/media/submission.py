@@ -28,11 +28,11 @@ REQUEST = np.dtype(
         ("told_to", "u4"),
     ]
 )
-"""struct iocb of <linux/aio_abi.h>."""
+"""struct iocb of <linux/aio_abi.h>. data: its number among those that are run together, one by one."""
 BUFFER = np.dtype([("address", "u8"), ("size", "u8")])
 """struct iovec (readv(2))."""
 OUTCOME = np.dtype([("data", "u8"), ("request", "u8"), ("result", "i8"), ("more", "i8")])
-"""struct io_event. data: the request's; result: bytes read or written, or an error number below 0."""
+"""struct io_event. data: the request's."""
 READ, WRITE = 7, 8
 """IOCB_CMD_PREADV and IOCB_CMD_PWRITEV."""
 # The C library has no names for them; x86-64 has numbers of its own.
@@ -42,14 +42,12 @@ _GENERIC = frozenset(("aarch64", "riscv64", "loongarch64"))
 _PATIENCE = (ctypes.c_long * 2)(1, 0)
 """struct timespec: a socket that does not block answers at once, so the second is never waited for."""
 
-Addresses = NDArray[np.uint64]
-
 
 class Submission:
     """Runs requests on sockets that do not block. Not to be used by two threads at once.
 
-    The kernel does each request while it takes it, in order: what this saves is the way there and back, and all that
-    Python does around it. Python's lock is held meanwhile, as it is not given up and taken back for each packet.
+    The kernel does each request while it takes it, one after the other: what this saves is the way there and back, and
+    all that Python does around it. Python's lock is held meanwhile, and not given up and taken back for each packet.
     """
 
     def __init__(self, most: int) -> None:
@@ -63,6 +61,7 @@ class Submission:
         self._call.argtypes = [ctypes.c_long] * 6
         self._call.restype = ctypes.c_long
         self._outcomes = np.zeros(most, OUTCOME)
+        self._results: NDArray[np.int64] = self._outcomes["result"]
         self._outcomes_at = self._outcomes.ctypes.data
         self._patience_at = ctypes.addressof(_PATIENCE)
         context = ctypes.c_ulong(0)
@@ -76,43 +75,31 @@ class Submission:
             self.close()
             raise
 
-    def run(self, requests: Addresses) -> NDArray[np.void]:
-        """Do the requests at these addresses; their outcomes, which are overwritten by the next run.
+    def run(self, addresses: int, count: int, first: int) -> NDArray[np.int64]:
+        """Do the requests whose addresses are there; the results in order, which are overwritten by the next run.
 
-        OSError where the kernel has not done all of them: then nothing is known about the rest.
+        first: the number that the first of them has; the others are numbered on.
+        A result is how many bytes were read or written, or an error number below 0. OSError where the kernel has not
+        done all of them: then nothing is known about the rest.
         """
-        wanted = len(requests)
-        if not wanted:
-            return self._outcomes[:0]
+        if not count:
+            return self._results[:0]
         if self._context is None:
             raise OSError(errno.EBADF, "closed")
-        submitted = self._call(self._submit, self._context, wanted, requests.ctypes.data, 0, 0)
-        if submitted > 0:
-            done = self._call(
-                self._events, self._context, submitted, submitted, self._outcomes_at, self._patience_at
-            )  # fmt: skip
-            if done == submitted == wanted:
-                return self._outcomes[:wanted]
-        raise _error("io_submit") if submitted < 0 else OSError(errno.EIO, f"io_submit did {submitted} of {wanted}")
+        submitted = self._call(self._submit, self._context, count, addresses, 0, 0)
+        if submitted < 0:
+            raise _error("io_submit")
+        done = self._call(self._events, self._context, submitted, submitted, self._outcomes_at, self._patience_at)
+        data = self._outcomes["data"]
+        if not count == submitted == done or data[0] != first or data[count - 1] != first + count - 1:
+            raise OSError(errno.EIO, f"io_submit did {done} of {count}, the first of them number {data[0]}")
+        return self._results[:count]
 
     def close(self) -> None:
         """Harmless when it is over."""
         context, self._context = self._context, None
         if context is not None:
             self._call(self._destroy, context, 0, 0, 0, 0)
-
-
-def request(operation: int, descriptor: int, buffers: int, count: int, data: int) -> NDArray[np.void]:
-    """A request on a descriptor. buffers: the address of `count` BUFFERs; data: comes back with the outcome."""
-    made = np.zeros((), REQUEST)
-    made["operation"], made["descriptor"] = operation, descriptor
-    made["buffers"], made["count"], made["data"] = buffers, count, data
-    return made
-
-
-def addresses(requests: NDArray[np.void], rows: NDArray[np.intp]) -> Addresses:
-    """Where these rows of a table of requests are."""
-    return rows.astype(np.uint64) * np.uint64(REQUEST.itemsize) + np.uint64(requests.ctypes.data)
 
 
 def _numbers() -> tuple[int, int, int, int] | None:
@@ -140,16 +127,12 @@ def _try(submission: Submission) -> None:
         one.connect(two.getsockname())
         said, heard = np.frombuffer(b"ping", np.uint8), np.zeros(8, np.uint8)
         buffers = np.array([(said.ctypes.data, len(said)), (heard.ctypes.data, len(heard))], BUFFER)
-        at = buffers.ctypes.data
-        plan = [
-            (WRITE, one.fileno(), at),
-            (READ, two.fileno(), at + BUFFER.itemsize),
-            (READ, two.fileno(), at + BUFFER.itemsize),
-        ]
-        requests = np.array(
-            [request(what, descriptor, where, 1, number) for number, (what, descriptor, where) in enumerate(plan)]
-        )
-        outcomes = submission.run(addresses(requests, np.arange(3)))
-        found = dict(zip(outcomes["data"].tolist(), outcomes["result"].tolist(), strict=True))
-        if found != {0: 4, 1: 4, 2: -errno.EAGAIN} or heard[:4].tobytes() != b"ping":
+        requests = np.zeros(3, REQUEST)
+        for number, (operation, end, which) in enumerate(((WRITE, one, 0), (READ, two, 1), (READ, two, 1))):
+            requests[number]["data"], requests[number]["operation"] = number, operation
+            requests[number]["descriptor"], requests[number]["count"] = end.fileno(), 1
+            requests[number]["buffers"] = buffers.ctypes.data + which * BUFFER.itemsize
+        pointers = requests.ctypes.data + np.arange(3, dtype=np.uint64) * np.uint64(REQUEST.itemsize)
+        found = submission.run(pointers.ctypes.data, 3, 0).tolist()
+        if found != [4, 4, -errno.EAGAIN] or heard[:4].tobytes() != b"ping":
             raise OSError(errno.ENOTSUP, f"io_submit does not do what it should: {found}")

@@ -1,42 +1,78 @@
-"""What streams of a loop do together with one another: send, and read (ADR 0015)."""
+"""What streams of a loop do together with one another: send, and read (docs/adr/0015-together.md)."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from itertools import chain
 
-from voice.media.arrivals import Arrivals
-from voice.media.departures import Departures
+from voice.media.arrivals import Arrivals, Waiting
+from voice.media.departures import Departure, Departures
 from voice.media.member import Member
+from voice.media.receiver import Receiver
+from voice.media.sender import Sender
 from voice.media.submission import Submission
 
 log = logging.getLogger(__name__)
-MOST_STREAMS = 2048
-"""More than a core carries; others send and read by themselves."""
+MOST_STREAMS = 400
+"""Of a table; others send and read by themselves. A core carries fewer."""
+SELDOM = 4
+"""Rounds of 20 ms between two visits of who need not be visited often."""
+READS_OFTEN, READS_SELDOM = 3, SELDOM + 2
+"""Datagrams that are read at a visit: two more than come meanwhile on a steady line."""
+MOST_REQUESTS = MOST_STREAMS * READS_SELDOM
 
 
 class Together:
-    """Departures of each slot and arrivals of each turn. For the loop's thread."""
+    """The tables of a loop's streams, by slots and by rounds of all slots. For the loop's thread."""
 
     @classmethod
-    def of(cls, slots: int, turns: int, on_broken: Callable[[Member], None]) -> Together | None:
+    def of(cls, slots: int, on_broken: Callable[[Member], None]) -> Together | None:
         """None where the system cannot do it; then each stream sends and reads by itself, at the same times."""
         try:
-            return cls(slots, turns, on_broken)
+            return cls(slots, on_broken)
         except OSError as error:
             log.info("packets are sent and read one by one, which costs more: %s", error.strerror)
             return None
 
-    def __init__(self, slots: int, turns: int, on_broken: Callable[[Member], None]) -> None:
+    def __init__(self, slots: int, on_broken: Callable[[Member], None]) -> None:
         """OSError where the system cannot do it."""
-        self._submission = Submission(MOST_STREAMS)
-        self.departures = Departures(self._submission, MOST_STREAMS, slots, on_broken)
-        self.arrivals = Arrivals(self._submission, MOST_STREAMS, turns, on_broken)
+        submission = self._submission = Submission(MOST_REQUESTS)
+        self._departures = [Departures(submission, on_broken) for _ in range(slots)]
+        self._often = [Arrivals(submission, READS_OFTEN, on_broken) for _ in range(slots)]
+        self._seldom = [[Arrivals(submission, READS_SELDOM, on_broken) for _ in range(SELDOM)] for _ in range(slots)]
+
+    def send_for(self, stream: Member, sender: Sender, slot: int) -> bool:
+        """Send for it, in this slot, from now on; False where it must do so itself."""
+        table = self._departures[slot]
+        return len(table.places) < MOST_STREAMS and table.join(stream, sender)
+
+    def read_for(self, stream: Member, receiver: Receiver, slot: int, seldom: bool) -> bool:
+        """Read for it from now on, in this slot; False where it must do so itself."""
+        table = min(self._seldom[slot], key=lambda one: len(one.places)) if seldom else self._often[slot]
+        return len(table.places) < MOST_STREAMS and table.join(stream, receiver)
+
+    @staticmethod
+    def leave(sender: Sender | None, receiver: Receiver | None) -> None:
+        """Send or read for them no more. Harmless where that is so."""
+        if sender is not None and isinstance(sender.departure, Departure):
+            sender.departure.table.leave(sender)
+        if receiver is not None and isinstance(receiver.waits_at, Waiting):
+            receiver.waits_at.table.leave(receiver)
+
+    def send(self, slot: int) -> None:
+        """Send for all of this slot; OSError where that could not be done."""
+        self._departures[slot].send()
+
+    def read(self, slot: int, round_: int, now: float) -> None:
+        """Read for all of this slot whose turn it is in this round; OSError where that could not be done."""
+        self._often[slot].visit(now)
+        self._seldom[slot][round_ % SELDOM].visit(now)
 
     def disband(self) -> None:
-        """Let all of them go their ways."""
-        for stream in {*self.departures.streams(), *self.arrivals.streams()}:
+        """Let all of them go their ways, and end."""
+        arrivals = chain(self._often, *self._seldom)
+        streams = {place.stream for table in self._departures for place in table.places}
+        for stream in streams | {place.stream for table in arrivals for place in table.places}:
             stream.go_apart()
-
-    def close(self) -> None:
         self._submission.close()
