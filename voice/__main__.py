@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from app.config import Settings, SettingsError, load_settings
 from voice.garbage import GarbageCollection
 from voice.logs import set_up_logging
-from voice.memory import share_one_arena
+from voice.memory import keep_none_for_threads, share_one_arena
 from voice.workers import STOP_SIGNALS, WRONG_SETTING, end_with_parent, run_workers, share
 
 if TYPE_CHECKING:
@@ -125,4 +125,5 @@ def _wait_switched_off() -> int:
 
 
 if __name__ == "__main__":
+    keep_none_for_threads()
     sys.exit(main())

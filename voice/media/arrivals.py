@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import mmap
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -61,8 +62,7 @@ class Waiting(Place):
         """The audio of those that wait, none where it is not wanted, and how many they are; none waits any more."""
         count = self.count
         audio = self._audio[: count * FRAME_SAMPLES].tobytes() if wanted else b""
-        self.table.count[self.row] = 0
-        self.table.lay_out(self)
+        self.table.empty(self)
         return audio, count
 
     def datagrams(self, sizes: list[int], taken: int) -> list[bytes]:
@@ -112,6 +112,7 @@ class Arrivals(Table[Waiting]):
         self._on_broken = on_broken
         self._steps = np.arange(reads, dtype=np.uint16)
         self._samples = np.arange(reads, dtype=np.uint32) * np.uint32(FRAME_SAMPLES)
+        self._steps_of_audio = self._samples.astype(np.uint64)
         super().__init__(reads)
 
     def join(self, stream: Member, receiver: Receiver) -> bool:
@@ -121,10 +122,9 @@ class Arrivals(Table[Waiting]):
         receiver.settle()
         place = Waiting(self, stream)
         self.add(place)
-        self.count[place.row] = 0
         requests = self.requests[place.row]
         requests["operation"], requests["descriptor"], requests["count"] = READ, stream.fileno(), 3
-        self.lay_out(place)
+        self.empty(place)
         receiver.wait_at(place)
         return True
 
@@ -136,24 +136,30 @@ class Arrivals(Table[Waiting]):
             receiver.wait_at(None)
             self.remove(place)
 
+    def empty(self, place: Waiting) -> None:
+        """Nothing waits there any more."""
+        self.count[place.row] = 0
+        self.buffers["address"][place.row, :, AUDIO_PART] = self._steps_of_audio + np.uint64(place.audio_at)
+
     def lay_out(self, place: Waiting) -> None:
         """Where each read goes: the header here, the audio behind what waits, and what is too long here again."""
         row, reads = place.row, self.reads
         buffers, numbers = self.buffers[row], np.arange(row * reads, (row + 1) * reads, dtype=np.uint64)
         buffers["address"][:, HEADER_PART] = self.headers.ctypes.data + numbers * np.uint64(HEADER_SIZE)
         buffers["address"][:, REST_PART] = self.rest.ctypes.data + numbers * np.uint64(REST)
-        audio_at = np.uint64(place.audio_at + FRAME_SAMPLES * int(self.count[row]))
-        buffers["address"][:, AUDIO_PART] = audio_at + self._samples.astype(np.uint64)
+        waiting = FRAME_SAMPLES * int(self.count[row])
+        buffers["address"][:, AUDIO_PART] = self._steps_of_audio + np.uint64(place.audio_at + waiting)
         buffers["size"] = HEADER_SIZE, FRAME_SAMPLES, REST
         requests = self.requests[row]
         requests["buffers"] = self.buffers.ctypes.data + numbers * np.uint64(3 * BUFFER.itemsize)
         requests["data"] = numbers
 
     def _grow(self, rows: int) -> None:
-        # What they hold is over with each visit. Of the last, which is large, memory is taken where it is written to.
+        # What they hold is over with each visit.
         self.buffers = np.zeros((rows, self.reads, 3), BUFFER)
         self.headers = np.zeros((rows, self.reads), HEADER)
-        self.rest = np.zeros((rows, self.reads, REST), np.uint8)
+        # Large and hardly ever written to: of such a map the system gives memory only where it is.
+        self.rest = np.frombuffer(mmap.mmap(-1, rows * self.reads * REST), np.uint8).reshape(rows, self.reads, REST)
         super()._grow(rows)
 
     def visit(self, now: float) -> None:
@@ -171,17 +177,23 @@ class Arrivals(Table[Waiting]):
         sizes = self._submission.run(*self.requests_of(rows)).reshape(-1, self.reads)
         taken = self._follow(rows, sizes)
         self.heard_at[rows][taken > 0] = now
-        others = (sizes >= 0).sum(axis=1) > taken
-        due = np.flatnonzero(others | (self.count[rows] >= self.due[rows])).tolist()
-        behind = [self.places[rows.start + row] for row in np.flatnonzero(sizes[:, -1] >= 0).tolist()]
+        came = sizes >= 0
+        others = came.sum(axis=1) > taken
         # All of it is looked up first: rows change when streams go.
-        places = [self.places[rows.start + row] for row in due]
-        datagrams = [
-            place.datagrams(sizes[row].tolist(), int(taken[row])) for row, place in zip(due, places, strict=True)
+        behind = self._places(rows, came[:, -1])
+        due = self._places(rows, (self.count[rows] >= self.due[rows]) & ~others)
+        strange = [
+            (place, place.datagrams(sizes[place.row - rows.start].tolist(), int(taken[place.row - rows.start])))
+            for place in self._places(rows, others)
         ]
-        for place, found in zip(places, datagrams, strict=True):
-            self._tell(place.stream, found, now)
+        for place in due:
+            self._tell(place.stream, [], now)
+        for place, datagrams in strange:
+            self._tell(place.stream, datagrams, now)
         return behind
+
+    def _places(self, rows: slice, which: NDArray[np.bool_]) -> list[Waiting]:
+        return [self.places[rows.start + row] for row in which.nonzero()[0].tolist()]
 
     def _follow(self, rows: slice, sizes: NDArray[np.int64]) -> NDArray[np.intp]:
         """Keep what follows the packets before it: how many packets of each row."""

@@ -21,7 +21,7 @@ REPORT_SECONDS = 5.0
 READ_AT_ONCE = 8
 DATAGRAM_BYTES = 1500
 UNIX_TO_NTP = 2208988800
-WATCHED_PACKETS = 16
+WATCHED_PACKETS = 8
 """Packets between two reports that the jitter is measured on."""
 
 
