@@ -18,7 +18,8 @@ def keep_none_for_threads() -> None:
     after. Whoever sets GLIBC_TUNABLES is not overruled.
     """
     if sys.platform == "linux" and TUNABLES not in os.environ:
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {TUNABLES: NO_THREAD_CACHE})
+        environment = os.environ | {TUNABLES: NO_THREAD_CACHE}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606 - there is no shell
 
 
 def share_one_arena() -> None:

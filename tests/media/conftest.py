@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
@@ -15,11 +15,23 @@ settings.load_profile("media")
 
 
 @pytest.fixture
-def loop() -> Iterator[MediaLoop]:
-    loop = MediaLoop()
-    loop.start()
-    yield loop
-    loop.stop()
+def loop_of() -> Iterator[Callable[[bool], MediaLoop]]:
+    """Starts loops, whose streams may send and read together with others or not."""
+    loops: list[MediaLoop] = []
+
+    def start(together: bool) -> MediaLoop:
+        loops.append(MediaLoop(together))
+        loops[-1].start()
+        return loops[-1]
+
+    yield start
+    for loop in loops:
+        loop.stop()
+
+
+@pytest.fixture(params=[True, False], ids=["together", "alone"])
+def loop(request: pytest.FixtureRequest, loop_of: Callable[[bool], MediaLoop]) -> MediaLoop:
+    return loop_of(request.param)
 
 
 @pytest.fixture

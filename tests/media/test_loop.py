@@ -13,7 +13,7 @@ import pytest
 from tests.media.conftest import VirtualTime
 from tests.support import until
 from voice.media import tones
-from voice.media.loop import CROWD, PERIOD, RESYNC_SECONDS, SLOTS, MediaLoop
+from voice.media.loop import CROWD, CROWD_TOGETHER, PERIOD, RESYNC_SECONDS, SLOTS, MediaLoop
 
 FRAME = 0.02
 
@@ -75,8 +75,17 @@ def test_a_stream_sends_each_20_ms_and_is_checked_each_second(paced: MediaLoop) 
     assert (paced.late, paced.resynced, len(paced)) == (0, 0, 0)
 
 
-@pytest.mark.parametrize(("count", "slots"), [(10, SLOTS // 2), (2 * CROWD + 10, SLOTS)])
-def test_streams_share_the_slots_and_none_goes_short(paced: MediaLoop, count: int, slots: int) -> None:
+@pytest.mark.parametrize(
+    ("together", "count", "slots"),
+    [
+        (False, 10, SLOTS // 2), (False, 2 * CROWD + 10, SLOTS),
+        (True, 2 * CROWD + 10, SLOTS // 2), (True, 2 * CROWD_TOGETHER + 10, SLOTS),
+    ],
+)  # fmt: skip
+def test_streams_share_the_slots_and_none_goes_short(
+    clock: VirtualTime, loop_of: Callable[[bool], MediaLoop], together: bool, count: int, slots: int
+) -> None:
+    paced = loop_of(together)
     streams = [Metronome(paced, 100 + number, str(number)) for number in range(count)]
     paced.submit(lambda: [paced._add(stream) for stream in streams])
     for stream in streams:

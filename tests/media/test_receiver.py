@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.media.lines import EVENT, SSRC, Ear, any_line, audio, event, frame_of, spoken
 from voice.media import rtp, wav
-from voice.media.alike import Arrival
 from voice.media.dtmf import KEYS
 from voice.media.g711 import Law, decode
 from voice.media.noise import Background
@@ -19,72 +18,6 @@ from voice.media.receiver import Receiver
 from voice.media.rtp import RTPPacket
 from voice.media.silence import SilenceDetector
 from voice.prompts import BUILT_IN
-
-SSRC, EVENT = 0xABCD, 101
-
-
-def frame_of(number: int) -> bytes:
-    """A frame that cannot be taken for another or for silence."""
-    return bytes(1 + (number * 7 + place) % 120 for place in range(160))
-
-
-def audio(number: int, *, ssrc: int = SSRC, payload_type: int = 0, jump: int = 0, sequence: int = 0) -> bytes:
-    return rtp.build(RTPPacket(payload_type, sequence + number, jump + number * 160, ssrc, frame_of(number)))
-
-
-def event(
-    key: int, sequence: int, timestamp: int, *, ssrc: int = SSRC, end: bool = False, marker: bool = False
-) -> bytes:
-    payload = bytes((key, 0x80 * end | 10, 0, 160))
-    return rtp.build(RTPPacket(EVENT, sequence, timestamp, ssrc, payload, marker))
-
-
-class Ear:
-    """A receiver with its clock, what it recorded and the keys it told. due: samples that it can wait for."""
-
-    def __init__(self, law: Law = Law.PCMU, due: int = 1) -> None:
-        self.due = due
-        self.keys = ""
-        self.heard = b""
-        self.frames = 0
-        self.gaps: list[tuple[int, int]] = []
-        self.now = 100.0
-        self.arrival = Arrival()
-        self.receiver = Receiver(law, law.payload_type, EVENT, self.key, self.arrival)
-        self.receiver.record(self, self.now)
-
-    def key(self, key: str) -> None:
-        self.keys += key
-
-    def frame(self, payload: bytes) -> None:
-        self.heard += payload
-        self.frames += 1
-
-    def lost(self, samples: int) -> None:
-        self.gaps.append((len(self.heard), samples))
-
-    def hear(self, *datagrams: bytes) -> list[bool]:
-        """One datagram each 20 ms."""
-        answers = []
-        for data in datagrams:
-            self.now += 0.02
-            answers.append(self.receiver.datagram(data, self.now))
-        return answers
-
-    def take(self, *datagrams: bytes) -> None:
-        """As hear(), from the source that the call is tied to."""
-        for data in datagrams:
-            self.now += 0.02
-            self.arrival.data[: len(data)] = data
-            self.receiver.take(len(data), self.now)
-
-    def end(self) -> bytes:
-        self.receiver.record(None, self.now)
-        return self.heard
-
-
-def spoken(*numbers: int) -> bytes:
-    return b"".join(frame_of(number) for number in numbers)
 
 
 @pytest.mark.parametrize("law", Law)
@@ -377,7 +310,7 @@ def test_a_hold_is_not_recorded() -> None:
 @pytest.mark.parametrize("seed", range(40))
 def test_packets_that_wait_for_others_are_heard_as_if_they_had_not(seed: int, due: int) -> None:
     dice = random.Random(seed)
-    line = list(_any_line(dice))
+    line = list(any_line(dice))
     at_once, together = Ear(), Ear(due=due)
     at_once.hear(*line)
     together.take(*line)
@@ -399,29 +332,3 @@ def test_a_sink_that_can_wait_hears_at_the_packet_that_is_due() -> None:
     assert (ear.frames, ear.receiver.received) == (2, 4)
     ear.take(audio(4))
     assert ear.heard == spoken(0, 1, 2, 3, 4)
-
-
-def _any_line(dice: random.Random) -> Iterator[bytes]:
-    """Audio that is lost, late, doubled, joined by keys, strange payload types and another SSRC."""
-    ssrc, late = SSRC, list[bytes]()
-    for number in range(200):
-        chance = dice.random()
-        data = audio(number, ssrc=ssrc, sequence=65_500, jump=0xFFFF_F000)
-        if chance < 0.03:
-            late.append(data)
-        elif chance < 0.05:
-            continue
-        elif chance < 0.07:
-            yield from (data, data)
-        elif chance < 0.09:
-            yield from (event(3, 65_500 + number, 0xFFFF_F000 + number * 160, end=True), data)
-        elif chance < 0.10:
-            yield data[:1] + bytes((data[1] | 0x7F,)) + data[2:]
-        elif chance < 0.11:
-            yield bytes((data[0] | 0x10,)) + data[1:]
-        elif chance < 0.115:
-            ssrc += 1
-        else:
-            yield data
-        if late and dice.random() < 0.3:
-            yield late.pop(0)
