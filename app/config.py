@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,17 @@ __all__ = [
     "LANGUAGES", "PROJECT_ROOT", "DeliverySettings", "LimitSettings", "PinSettings", "Settings", "SettingsError",
     "StorageSettings", "load_settings",
 ]  # fmt: skip
+
+
+def start_anew_with(variable: str, value: str) -> None:
+    """Start this program anew, as the same process, with a variable that is read before it begins; not where it is set.
+
+    What was set is not overruled. OSError where the program cannot be started.
+    """
+    if variable not in os.environ:
+        os.execve(  # noqa: S606 - there is no shell in between
+            sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {variable: value}
+        )
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
+
+from app.config import start_anew_with
 
 M_ARENA_MAX = -8
 TUNABLES = "GLIBC_TUNABLES"
@@ -12,14 +13,16 @@ NO_THREAD_CACHE = "glibc.malloc.tcache_count=0"
 
 
 def keep_none_for_threads() -> None:
-    """Start this process anew, as what it is, with no cache of free memory for each thread; harmless without glibc.
+    """Start this program anew with no cache of free memory for each thread; harmless without glibc.
 
-    A thread a call keeps some 5 kB of it to itself until it ends. The library reads of it when it starts and never
-    after. Whoever sets GLIBC_TUNABLES is not overruled.
+    A thread a call keeps some 5 kB of it to itself until it ends. The library reads of it when it starts, never after.
     """
-    if sys.platform == "linux" and TUNABLES not in os.environ:
-        environment = os.environ | {TUNABLES: NO_THREAD_CACHE}
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606 - there is no shell
+    if sys.platform == "linux":
+        try:
+            start_anew_with(TUNABLES, NO_THREAD_CACHE)
+        except OSError:
+            # Then it costs what it costs.
+            return
 
 
 def share_one_arena() -> None:
