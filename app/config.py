@@ -35,12 +35,13 @@ __all__ = [
 def start_anew_with(variable: str, value: str) -> None:
     """Start this program anew, as the same process, with a variable that is read before it begins; not where it is set.
 
-    What was set is not overruled. OSError where the program cannot be started.
+    What was set is not overruled. OSError, ValueError where the program cannot be started.
     """
-    if variable not in os.environ:
-        os.execve(  # noqa: S606 - there is no shell in between
-            sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {variable: value}
-        )
+    # A mark of our own: of a program with privileges the C library takes its variables away (secure execution).
+    mark = f"{variable}_WAS_SET"
+    if not {variable, mark} & os.environ.keys():
+        environment = os.environ | {variable: value, mark: "1"}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606 - there is no shell
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

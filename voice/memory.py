@@ -20,7 +20,7 @@ def keep_none_for_threads() -> None:
     if sys.platform == "linux":
         try:
             start_anew_with(TUNABLES, NO_THREAD_CACHE)
-        except OSError:
+        except (OSError, ValueError):
             # Then it costs what it costs.
             return
 

@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from tests.media.lines import Ear, any_line, audio, event, spoken
+from tests.media.lines import SSRC, Ear, any_line, audio, event, spoken
 from tests.media.peer import Ear as Sink
 from tests.media.peer import Peer, Side, call, numbered
 from tests.support import missing, until
-from voice.events import Digit, PlaybackDone
+from voice.events import Digit, MediaTimeout, PlaybackDone
 from voice.media.arrivals import Arrivals
 from voice.media.departures import Departures
 from voice.media.g711 import Law
 from voice.media.loop import MediaLoop
 from voice.media.sender import Playback, Sender
 from voice.media.submission import Submission
+from voice.media.table import FIRST_ROWS
 from voice.media.together import READS_OFTEN, READS_SELDOM
 
 FAST = 0.002
@@ -204,6 +205,78 @@ def test_packets_of_another_length_are_not_read_together(submission: Submission,
     assert not table.places
 
 
+def test_another_source_makes_no_pause_by_being_read_late(
+    submission: Submission, lines: Callable[[Line], Line]
+) -> None:
+    line, table = Heard(1, 100_000), Arrivals(submission, READS_SELDOM, fail)
+    lines(line)
+    line.begin(audio(number) for number in range(50))
+    assert table.join(line, line.ear.receiver)
+    for number in range(50, 56):
+        line.far.send(audio(number, ssrc=SSRC + 1, sequence=7000))
+    # As late as the last of them would be, had the line held it up for 60 ms.
+    table.visit(line.ear.now + 6 * 0.02 + 0.06)
+    assert line.ear.end() == spoken(*range(56))
+
+
+def test_what_is_no_rtp_is_no_audio_where_a_packet_is_missing(
+    submission: Submission, lines: Callable[[Line], Line]
+) -> None:
+    line, table = Heard(1, 100_000), Arrivals(submission, READS_OFTEN, fail)
+    lines(line)
+    line.begin((audio(0), audio(1)))
+    assert table.join(line, line.ear.receiver)
+    line.far.send(audio(3))
+    table.visit(line.ear.now)
+    line.far.send(b"\0\0\xff\xff" + audio(2)[4:])
+    table.visit(line.ear.now)
+    assert line.ear.receiver.invalid == 1
+    line.far.send(audio(2))
+    table.visit(line.ear.now)
+    assert line.ear.end() == spoken(0, 1, 2, 3)
+
+
+def test_without_memory_a_table_stays_as_it_is(
+    submission: Submission, lines: Callable[[Line], Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the kernel was told of must not move."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "on purpose")
+
+    table = Arrivals(submission, READS_OFTEN, fail)
+    heard = [Heard(number, 1) for number in range(FIRST_ROWS + 1)]
+    for line in heard:
+        lines(line)
+        line.begin((audio(0), audio(1)))
+    for line in heard[:-1]:
+        assert table.join(line, line.ear.receiver)
+    monkeypatch.setattr("mmap.mmap", refuse)
+    with pytest.raises(OSError, match="on purpose"):
+        table.join(heard[-1], heard[-1].ear.receiver)
+    monkeypatch.undo()
+    assert heard[-1].ear.receiver.waits_at is None
+    for line in heard[:-1]:
+        line.far.send(audio(2))
+    table.visit(heard[0].ear.now)
+    assert all(line.ear.heard == spoken(0, 1, 2) for line in heard[:-1])
+    assert table.join(heard[-1], heard[-1].ear.receiver)
+
+
+def test_who_leaves_while_it_fails_is_gone(submission: Submission, lines: Callable[[Line], Line]) -> None:
+    line, table = Heard(1, 100_000), Arrivals(submission, READS_OFTEN, fail)
+    lines(line)
+    line.begin((audio(0), audio(1)))
+    assert table.join(line, line.ear.receiver)
+    line.far.send(audio(2))
+    table.visit(line.ear.now)
+    line.ear.frame = fail  # type: ignore[method-assign]
+    with pytest.raises(pytest.fail.Exception):
+        table.leave(line.ear.receiver)
+    assert not table.places
+    assert line.ear.receiver.waits_at is None
+
+
 # -- on their way out
 
 
@@ -325,12 +398,81 @@ def test_where_the_kernel_does_not_do_it_calls_go_on_alone(
         peer.press(side.stream, 1)
         side.wait_event(Digit("1"))
         side.wait_event(PlaybackDone("token"))
-        until(lambda: payload in peer.audio(), what="all of the playback")
+        until(lambda: set(peer.heard[-1][1].payload) == {0xFF}, what="silence behind the playback")
+        heard = [packet.payload for _, packet in tuple(peer.heard)]
         side.stream.stop_recording()
     assert ear.heard == b"".join(numbered(40))
     packets = [packet for _, packet in peer.heard]
-    assert {(two.sequence - one.sequence) & 0xFFFF for one, two in itertools.pairwise(packets)} <= {0, 1}
+    # Where it was refused a packet may be lost, but no number stands for two of them.
+    played = [frame for frame in heard if frame in payload]
+    assert played == [frame for frame in numbered(60) if frame in played]
+    assert len(played) >= (59 if when == "in mid-call" else 60)
+    assert {(two.sequence - one.sequence) & 0xFFFF for one, two in itertools.pairwise(packets)} <= {1, 2}
     assert "one by one" in caplog.text
+
+
+def test_a_second_fault_costs_the_call_that_has_it_alone(
+    loop_of: Callable[[bool], MediaLoop], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(Sink):
+        due = 100_000
+
+        def frame(self, payload: bytes) -> None:
+            if refused:
+                raise RuntimeError("on purpose")
+
+    def refuse(*_: object) -> None:
+        refused.append(True)
+        raise OSError(errno.EPERM, "on purpose")
+
+    refused: list[bool] = []
+    loop = loop_of(True)
+    with call(loop) as (side, peer), call(loop) as (other, caller):
+        side.stream.record(Failing())
+        ear = Sink()
+        other.stream.record(ear)
+        for each, far in ((side, peer), (other, caller)):
+            far.say(each.stream, numbered(4), FAST)
+            each.wait_received(4)
+        monkeypatch.setattr(Submission, "run", refuse)
+        side.wait_event(MediaTimeout())
+        side.wait_closed()
+        caller.say(other.stream, numbered(4, 4), FAST)
+        other.wait_received(8)
+        other.stream.stop_recording()
+        assert ear.heard == b"".join(numbered(8))
+    assert "on purpose" in caplog.text
+
+
+def test_what_came_before_the_end_of_a_recording_is_in_it(loop: MediaLoop) -> None:
+    """Also what has not been read yet: a recording is read seldom."""
+
+    class Patient(Sink):
+        due = 100_000
+
+    with call(loop) as (side, peer):
+        for turn in range(6):
+            ear = Patient()
+            side.stream.record(ear)
+            frames = numbered(13, 13 * turn)
+            peer.say(side.stream, frames, 0.02)
+            side.stream.stop_recording()
+            assert ear.heard == b"".join(frames)
+
+
+def test_what_came_before_a_pause_is_filled_up_is_before_the_filling(loop: MediaLoop) -> None:
+    class Patient(Sink):
+        due = 100_000
+
+    ear = Patient()
+    with call(loop) as (side, peer):
+        side.stream.record(ear)
+        peer.say(side.stream, numbered(20))
+        waiting = side.stream.statistics.received
+        until(lambda: len(ear.heard) > 160 * (waiting + 30), what="the pause to be filled up")
+        side.stream.stop_recording()
+    assert ear.heard.startswith(b"".join(numbered(20)))
+    assert set(ear.heard[160 * 20 :]) == {0xFF}
 
 
 def test_streams_that_do_all_kinds_of_things(loop_of: Callable[[bool], MediaLoop]) -> None:

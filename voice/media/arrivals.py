@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from voice.media import FRAME_SAMPLES
+from voice.media import FRAME_SAMPLES, FRAME_SECONDS
 from voice.media.alike import DATAGRAM_BYTES
 from voice.media.member import Member
 from voice.media.receiver import TOGETHER, Receiver
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 HEADER = np.dtype([("start", ">u2"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4")])
 PACKET = HEADER_SIZE + FRAME_SAMPLES
 REST = DATAGRAM_BYTES - PACKET
+IMPOSSIBLE = 1 << 16
+"""What no two bytes are."""
 MORE_VISITS = 3
 """Of those who had as many datagrams as were read, as after a delay."""
 HEADER_PART, AUDIO_PART, REST_PART = range(3)
@@ -54,7 +56,7 @@ class Waiting(Place):
         table, row = self.table, self.row
         table.due[row] = due
         possible = sequence >= 0 and (timestamp is None or timestamp >= 0)
-        table.start[row] = VERSION_BITS << 8 | second if possible else 0
+        table.start[row] = VERSION_BITS << 8 | second if possible else IMPOSSIBLE
         table.sequence[row], table.ssrc[row] = sequence & 0xFFFF, ssrc & 0xFFFFFFFF
         table.timestamp[row], table.mask[row] = (0, 0) if timestamp is None else (timestamp & 0xFFFFFFFF, 0xFFFFFFFF)
 
@@ -90,7 +92,7 @@ class Arrivals(Table[Waiting]):
         "due": (np.intp, ()),
         "heard_at": (np.float64, ()),
         # The next packet: its first two bytes, sequence and timestamp, which of its bits count, and SSRC.
-        "start": (np.uint16, ()),
+        "start": (np.uint32, ()),
         "sequence": (np.uint16, ()),
         "timestamp": (np.uint32, ()),
         "mask": (np.uint32, ()),
@@ -99,7 +101,7 @@ class Arrivals(Table[Waiting]):
     count: NDArray[np.intp]
     due: NDArray[np.intp]
     heard_at: NDArray[np.float64]
-    start: NDArray[np.uint16]
+    start: NDArray[np.uint32]
     sequence: NDArray[np.uint16]
     timestamp: NDArray[np.uint32]
     mask: NDArray[np.uint32]
@@ -132,9 +134,11 @@ class Arrivals(Table[Waiting]):
         """The receiver has what waits, and is to be given all that comes."""
         place = receiver.waits_at
         if isinstance(place, Waiting):
-            receiver.settle()
-            receiver.wait_at(None)
-            self.remove(place)
+            try:
+                receiver.settle()
+            finally:
+                receiver.wait_at(None)
+                self.remove(place)
 
     def empty(self, place: Waiting) -> None:
         """Nothing waits there any more."""
@@ -216,8 +220,9 @@ class Arrivals(Table[Waiting]):
         """The stream takes what waits, and then these."""
         try:
             stream.settle()
-            for datagram in datagrams:
-                stream.take_apart(datagram, now)
+            # What is read together did not come together: nothing is filled up because it was read late.
+            for behind, datagram in zip(range(len(datagrams) - 1, -1, -1), datagrams, strict=True):
+                stream.take_apart(datagram, now - behind * FRAME_SECONDS)
         except Exception:
             log.exception("call=%s media failed while receiving", stream.name)
             self._on_broken(stream)

@@ -29,25 +29,24 @@ class Departure(Place):
     def __init__(self, table: Departures, stream: Member, sender: Sender, playback: Playback | None) -> None:
         super().__init__()
         self.table, self.stream, self.sender, self.playback = table, stream, sender, playback
-        # Before the last packet, which may be cut off, and is told of: the sender makes it.
+        # The sample at which the sender itself takes over: the last packet may be cut off, and is told of.
         self.end = 0 if playback is None else playback.position + FRAME_SAMPLES * (playback.packets - 1)
 
     @property
     def position(self) -> int:
         """The sample of the playback that is sent next."""
-        return self.end - FRAME_SAMPLES * self._told(self.table.left)
+        return self.end - FRAME_SAMPLES * self._told("left")
 
     @property
     def numbers(self) -> tuple[int, int, int]:
         """Sequence and timestamp of the next packet, and how many were sent."""
-        table = self.table
-        return self._told(table.sequence), self._told(table.timestamp), self._told(table.sent)
+        return self._told("sequence"), self._told("timestamp"), self._told("sent")
 
-    def _told(self, column: NDArray[np.signedinteger | np.unsignedinteger]) -> int:
-        """Any thread may ask, also while the row is moved."""
+    def _told(self, column: str) -> int:
+        """Any thread may ask, also while the row is moved and the table grows."""
         while True:
             row = self.row
-            value = int(column[row])
+            value = int(getattr(self.table, column)[row])
             if row == self.row:
                 return value
 
@@ -129,13 +128,15 @@ class Departures(Table[Departure]):
         sequences, timestamps = self.sequence[:count], self.timestamp[:count]
         self.headers["sequence"][:count] = sequences
         self.headers["timestamp"][:count] = timestamps
-        results = self._submission.run(*self.requests_of(slice(0, count)))
-        sequences += np.uint16(1)
-        timestamps += np.uint32(FRAME_SAMPLES)
-        self.buffers["address"][:count, 1] += self.step[:count]
-        self.left[:count] -= 1
-        self._soonest -= 1
-        self.sent[:count] += results >= 0
+        try:
+            self.sent[:count] += self._submission.run(*self.requests_of(slice(0, count))) >= 0
+        finally:
+            # Where it failed some have been sent: no number stands for two packets.
+            sequences += np.uint16(1)
+            timestamps += np.uint32(FRAME_SAMPLES)
+            self.buffers["address"][:count, 1] += self.step[:count]
+            self.left[:count] -= 1
+            self._soonest -= 1
         if self._soonest <= 0:
             self._let_go()
 

@@ -67,7 +67,7 @@ class MediaLoop:
         """Start the thread; once."""
         self._running = True
         if self._wants_together:
-            self._together = Together.of(SLOTS, self._broken)
+            self._together = Together.of(SLOTS, self._give_up)
         self._thread.start()
 
     def stop(self) -> None:
@@ -120,9 +120,11 @@ class MediaLoop:
     def read_apart(self, stream: Member, receiver: Receiver) -> None:
         """Have it read again. In the loop's thread; harmless where it is read."""
         if receiver.waits_at is not None:
-            Together.leave(None, receiver)
-            if stream in self._streams:
-                self._listen_to(stream, self._streams[stream][0])
+            try:
+                Together.leave(None, receiver)
+            finally:
+                if stream in self._streams:
+                    self._listen_to(stream, self._streams[stream][0])
 
     def submit(self, command: Callable[[], None]) -> None:
         """Run something in the loop's thread at its next wake-up (at once after stop()); it must not block."""
@@ -220,7 +222,7 @@ class MediaLoop:
                 tick()
             except Exception:
                 log.exception("call=%s media failed while sending", stream.name)
-                self._broken(stream)
+                self._give_up(stream)
 
     def _try_together(self, act: Callable[[Together], object]) -> None:
         """Go on one by one where that fails."""
@@ -240,7 +242,7 @@ class MediaLoop:
                 stream.check(self.now)
             except Exception:
                 log.exception("call=%s media failed", stream.name)
-                self._broken(stream)
+                self._give_up(stream)
 
     def _command(self, command: Callable[[], None]) -> None:
         try:
@@ -287,7 +289,7 @@ class MediaLoop:
         except Exception:
             log.exception("call=%s media failed at its end", stream.name)
 
-    def _broken(self, stream: Stream) -> None:
+    def _give_up(self, stream: Stream) -> None:
         self._remove(stream, broken=True)
 
     def _drop_reader(self, descriptor: int) -> None:

@@ -164,6 +164,7 @@ class Receiver:
             frozenset(audio | (self._audio_types - events)),
             frozenset(events | (self._event_types - audio)),
         )
+        self._be_patient()
 
     def take(self, size: int, now: float) -> None:
         """Take the datagram of `size` bytes that has been read; one more packet of audio may wait for others.
@@ -270,11 +271,15 @@ class Receiver:
 
     def idle(self, now: float) -> None:
         """Called now and then: a recording goes on where the peer sends nothing while it is quiet."""
-        if self._sink is not None and now - self._last_heard_at() >= IDLE_SECONDS:
+        if self._sink is not None and self.is_idle(now):
             self.drain(now)
             if gap := self._timeline.idle(now):
                 self._fill(self._sink, gap)
             self._be_patient()
+
+    def is_idle(self, now: float) -> bool:
+        """Whether audio that is recorded has been away for a while."""
+        return self._sink is not None and now - self._last_heard_at() >= IDLE_SECONDS
 
     def _last_heard_at(self) -> float:
         """When audio came last."""

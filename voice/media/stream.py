@@ -306,8 +306,9 @@ class MediaStream(_Own, RTPClient):
             self._control.attend(now)
             if self._socket is not None and not self._socket.is_plain:
                 self.read_apart()
-        if self._sending:
-            # Also where packets come: comfort noise and keys bring no audio.
+        # Also where packets come: comfort noise and keys bring no audio.
+        if self._sending and self._receiver.is_idle(now):
+            self._take_unread()
             self._receiver.idle(now)
         received = self._receiver.received
         if received != self._packets_heard:
@@ -320,14 +321,16 @@ class MediaStream(_Own, RTPClient):
 
     def removed(self, broken: bool) -> None:
         """Take in what is still queued, then close. Of a broken stream nothing more will come."""
-        self.go_apart()
-        if not broken and self._socket is not None:
-            self._socket.receive_queued(self._loop.now)
-        self._receiver.record(None, self._loop.now)
-        self._close()
-        if broken:
-            self._stopped = True
-            self.on_event(MediaTimeout())
+        try:
+            self.go_apart()
+            if not broken and self._socket is not None:
+                self._socket.receive_queued(self._loop.now)
+            self._receiver.record(None, self._loop.now)
+        finally:
+            self._close()
+            if broken:
+                self._stopped = True
+                self.on_event(MediaTimeout())
 
     # -- what the loop calls where packets are sent and read together with others'
 
@@ -367,6 +370,11 @@ class MediaStream(_Own, RTPClient):
         if self._reads_seldom is not self._is_patient:
             self.read_apart()
 
+    def _take_unread(self) -> None:
+        """Take what has come since the last visit."""
+        if self._receiver.waits_at is not None and self._socket is not None:
+            self._socket.receive_queued(self._loop.now)
+
     def _played(self, token: object) -> None:
         self.on_event(PlaybackDone(token))
 
@@ -388,7 +396,8 @@ class MediaStream(_Own, RTPClient):
 
     def _listen(self, sink: Sink | None = None) -> None:
         """Give what is heard to a recorder or to nobody; before it stand ears for keys, where they come as tones."""
-        # What came before is for whoever listened until now.
+        # What came before is for whoever listened until now, also what has not been read yet.
+        self._take_unread()
         self._receiver.drain(self._loop.now)
         self._sink = sink
         if sink is not self._ears:

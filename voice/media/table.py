@@ -46,7 +46,13 @@ class Table(Generic[Kind]):
     def add(self, place: Kind) -> None:
         """Give it a row; all that lay_out() does not fill in is as it was left."""
         if len(self.places) == len(self.requests):
-            self._grow(2 * len(self.places))
+            before = dict(vars(self))
+            try:
+                self._grow(2 * len(self.places))
+            except BaseException:
+                # No memory: what the requests name must stay where it is.
+                vars(self).update(before)
+                raise
         place.row = len(self.places)
         self.places.append(place)
         self.lay_out(place)

@@ -19,7 +19,8 @@ MOST_STREAMS = 400
 SELDOM = 4
 """Rounds of 20 ms between two visits of who need not be visited often."""
 READS_OFTEN, READS_SELDOM = 3, SELDOM + 2
-"""Datagrams that are read at a visit: two more than come meanwhile on a steady line."""
+"""Datagrams that are read at a visit: two more than come meanwhile on a steady line. Who has all of them is visited
+again at once (voice.media.arrivals)."""
 MOST_REQUESTS = MOST_STREAMS * READS_SELDOM
 
 
@@ -37,6 +38,7 @@ class Together:
 
     def __init__(self, slots: int, on_broken: Callable[[Member], None]) -> None:
         """OSError where the system cannot do it."""
+        self._on_broken = on_broken
         submission = self._submission = Submission(MOST_REQUESTS)
         self._departures = [Departures(submission, on_broken) for _ in range(slots)]
         self._often = [Arrivals(submission, READS_OFTEN, on_broken) for _ in range(slots)]
@@ -45,12 +47,12 @@ class Together:
     def send_for(self, stream: Member, sender: Sender, slot: int) -> bool:
         """Send for it, in this slot, from now on; False where it must do so itself."""
         table = self._departures[slot]
-        return len(table.places) < MOST_STREAMS and table.join(stream, sender)
+        return len(table.places) < MOST_STREAMS and _if_there_is_memory(lambda: table.join(stream, sender))
 
     def read_for(self, stream: Member, receiver: Receiver, slot: int, seldom: bool) -> bool:
         """Read for it from now on, in this slot; False where it must do so itself."""
         table = min(self._seldom[slot], key=lambda one: len(one.places)) if seldom else self._often[slot]
-        return len(table.places) < MOST_STREAMS and table.join(stream, receiver)
+        return len(table.places) < MOST_STREAMS and _if_there_is_memory(lambda: table.join(stream, receiver))
 
     @staticmethod
     def leave(sender: Sender | None, receiver: Receiver | None) -> None:
@@ -74,5 +76,17 @@ class Together:
         arrivals = chain(self._often, *self._seldom)
         streams = {place.stream for table in self._departures for place in table.places}
         for stream in streams | {place.stream for table in arrivals for place in table.places}:
-            stream.go_apart()
+            try:
+                stream.go_apart()
+            except Exception:
+                log.exception("call=%s media failed while receiving", stream.name)
+                self._on_broken(stream)
         self._submission.close()
+
+
+def _if_there_is_memory(join: Callable[[], bool]) -> bool:
+    try:
+        return join()
+    except (OSError, MemoryError) as error:
+        log.error("a call sends and reads by itself: %s", error)
+        return False
