@@ -76,9 +76,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
 
 
 @pytest.fixture
-def paced(clock: VirtualTime) -> Iterator[MediaLoop]:
-    """A loop on the virtual clock."""
-    loop = MediaLoop()
-    loop.start()
-    yield loop
-    loop.stop()
+def paced(clock: VirtualTime, loop_of: Callable[[bool], MediaLoop]) -> MediaLoop:
+    """A loop on the virtual clock, whose streams send by themselves."""
+    return loop_of(False)

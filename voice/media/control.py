@@ -64,6 +64,11 @@ class Control:
         """jitter, peer_lost, peer_jitter, round_trip."""
         return self.jitter, self.peer_lost, self.peer_jitter, self.round_trip
 
+    @property
+    def is_muxed(self) -> bool:
+        """Whether reports come on the socket of the audio, where they are timed as they are read."""
+        return self._mux
+
     def retarget(self, target: tuple[str, int], mux: bool) -> None:
         """Send there from now on; mux: over the socket of the audio (RFC 5761)."""
         self._mux = mux

@@ -20,8 +20,9 @@ from voice.media.together import Together
 
 log = logging.getLogger(__name__)
 SLOTS = 4
-CROWD = 75
-CROWD_TOGETHER = 300
+OPENED = {2: 75}
+OPENED_TOGETHER = {1: 150, 2: 300}
+"""How many slots are used, and up to how many streams in each: those that send together are sooner done."""
 PERIOD = FRAME_SECONDS / SLOTS
 RESYNC_SECONDS = 0.2
 ROUNDS = 4
@@ -32,10 +33,10 @@ CHECK_ROUNDS = round(1 / FRAME_SECONDS)
 class MediaLoop:
     """Wakes at absolute times, sends for one slot of streams, then reads what has come.
 
-    A stream belongs to the emptiest of two slots 10 ms apart, or of four slots 5 ms apart where the two are
-    crowded; one that is ticked each 10 ms also to the slot opposite. `now` is the monotonic time of the wake-up in
-    seconds. late: wake-ups more than 5 ms behind; resynced: how often it was 0.2 s behind and gave the missed time up.
-    arrival: what its streams read into.
+    A stream belongs to the emptiest of the slots in use: one, two that are 10 ms apart, or four that are 5 ms apart,
+    the more streams the more; one that is ticked each 10 ms also to the slot opposite. `now` is the monotonic time of
+    the wake-up in seconds. late: wake-ups more than 5 ms behind; resynced: how often it was 0.2 s behind and gave the
+    missed time up. arrival: what its streams read into.
 
     Streams may send and read together with others (docs/adr/0015): they say when, and when no more.
     """
@@ -257,15 +258,21 @@ class MediaLoop:
             stream.removed(broken=False)
             return
         descriptor = stream.fileno()
-        # Each wake-up has its price: a second pair of slots is opened only where the first one is crowded.
-        sizes = [len(slot) for slot in self._slots]
-        few = range(0, SLOTS, SLOTS // 2)
-        crowd = CROWD if self._together is None else CROWD_TOGETHER
-        place = min(few if min(sizes[number] for number in few) < crowd else range(SLOTS), key=sizes.__getitem__)
+        place = self._emptiest()
         self._streams[stream] = (descriptor, place)
         self._slots[place][stream] = None
         self._ticks[place][stream] = stream.tick
         self._listen_to(stream, descriptor)
+
+    def _emptiest(self) -> int:
+        """The slot for one more stream. Each wake-up has its price: more are opened only where these are crowded."""
+        sizes = [len(slot) for slot in self._slots]
+        opened = OPENED if self._together is None else OPENED_TOGETHER
+        for slots, crowd in opened.items():
+            place = min(range(0, SLOTS, SLOTS // slots), key=sizes.__getitem__)
+            if sizes[place] < crowd:
+                return place
+        return min(range(SLOTS), key=sizes.__getitem__)
 
     def _listen_to(self, stream: Stream, descriptor: int) -> None:
         self._epoll.register(descriptor, select.EPOLLIN)

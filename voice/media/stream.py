@@ -289,6 +289,8 @@ class MediaStream(_Own, RTPClient):
             if self._receiver.size == PACKET and self._socket.is_plain:
                 self._reads_seldom = self._is_patient
                 self._loop.read_together(self, self._receiver, self._reads_seldom)
+                if self._receiver.waits_at is not None:
+                    self._suit_reading()
 
     def tick(self) -> None:
         """Send the packet that is due."""
@@ -305,6 +307,7 @@ class MediaStream(_Own, RTPClient):
         if self._control is not None:
             self._control.attend(now)
             if self._socket is not None and not self._socket.is_plain:
+                self._take_unread()
                 self.read_apart()
         # Also where packets come: comfort noise and keys bring no audio.
         if self._sending and self._receiver.is_idle(now):
@@ -362,7 +365,9 @@ class MediaStream(_Own, RTPClient):
 
     @property
     def _is_patient(self) -> bool:
-        """A recording that goes on for a while: what comes need not be looked at at once."""
+        """A recording that goes on for a while: what comes need not be looked at at once, but for reports (RTCP)."""
+        if self._control is not None and self._control.is_muxed:
+            return False
         return self._sink is not None and self._sink is not self._ears and self._receiver.due > PATIENT
 
     def _suit_reading(self) -> None:
@@ -464,10 +469,12 @@ class MediaStream(_Own, RTPClient):
 
     def _close(self) -> None:
         self._receiver.on_control = None
-        if self._control is not None:
-            self._control.close()
-        if self._socket is not None:
-            self._socket.close()
-        on_closed, self.on_closed = self.on_closed, None
-        if on_closed is not None:
-            on_closed()
+        try:
+            if self._control is not None:
+                self._control.close()
+        finally:
+            if self._socket is not None:
+                self._socket.close()
+            on_closed, self.on_closed = self.on_closed, None
+            if on_closed is not None:
+                on_closed()

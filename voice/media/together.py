@@ -39,6 +39,7 @@ class Together:
     def __init__(self, slots: int, on_broken: Callable[[Member], None]) -> None:
         """OSError where the system cannot do it."""
         self._on_broken = on_broken
+        self._lacks_memory = False
         submission = self._submission = Submission(MOST_REQUESTS)
         self._departures = [Departures(submission, on_broken) for _ in range(slots)]
         self._often = [Arrivals(submission, READS_OFTEN, on_broken) for _ in range(slots)]
@@ -47,12 +48,16 @@ class Together:
     def send_for(self, stream: Member, sender: Sender, slot: int) -> bool:
         """Send for it, in this slot, from now on; False where it must do so itself."""
         table = self._departures[slot]
-        return len(table.places) < MOST_STREAMS and _if_there_is_memory(lambda: table.join(stream, sender))
+        return len(table.places) < MOST_STREAMS and self._if_there_is_memory(lambda: table.join(stream, sender))
 
     def read_for(self, stream: Member, receiver: Receiver, slot: int, seldom: bool) -> bool:
         """Read for it from now on, in this slot; False where it must do so itself."""
         table = min(self._seldom[slot], key=lambda one: len(one.places)) if seldom else self._often[slot]
-        return len(table.places) < MOST_STREAMS and _if_there_is_memory(lambda: table.join(stream, receiver))
+        if len(table.places) >= MOST_STREAMS:
+            return False
+        # Not within: what a sink raises is no lack of memory.
+        receiver.settle()
+        return self._if_there_is_memory(lambda: table.join(stream, receiver))
 
     @staticmethod
     def leave(sender: Sender | None, receiver: Receiver | None) -> None:
@@ -83,10 +88,12 @@ class Together:
                 self._on_broken(stream)
         self._submission.close()
 
-
-def _if_there_is_memory(join: Callable[[], bool]) -> bool:
-    try:
-        return join()
-    except (OSError, MemoryError) as error:
-        log.error("a call sends and reads by itself: %s", error)
-        return False
+    def _if_there_is_memory(self, join: Callable[[], bool]) -> bool:
+        try:
+            return join()
+        except (OSError, MemoryError) as error:
+            # Told once: each packet of such a call tries anew.
+            if not self._lacks_memory:
+                self._lacks_memory = True
+                log.error("some calls send and read by themselves: %s", error)
+            return False
