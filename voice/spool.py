@@ -221,12 +221,12 @@ def sweep_copies(folder: Path) -> None:
                 os.unlink(entry.path)
 
 
-def _entries(folder: Path, suffix: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if entry.name.endswith(suffix)]
-    except FileNotFoundError:
-        return []
+def _entries(folder: Path, ending: str) -> Iterator[os.DirEntry[str]]:
+    """One by one: where nothing was uploaded for a day there are many."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(ending):
+                yield entry
 
 
 def _write(folder: Path, sidecar: Sidecar) -> int:

@@ -26,6 +26,10 @@ from voice.media.speech import speech_seconds
 log = logging.getLogger(__name__)
 
 
+AT_ONCE = 500
+"""Takes of the spool that are looked up together."""
+
+
 class TakeStore:
     """The application as takes see it. Each method is one piece of work and one session."""
 
@@ -110,7 +114,9 @@ class TakeStore:
 
     def reconcile(self) -> int:
         """Adopt what calls and crashes left in the spool; the number of takes adopted."""
-        adopted = self.adopt(spool.listing(self._settings.spool_dir))
+        ids = spool.listing(self._settings.spool_dir)
+        # By and by: where nothing was uploaded for a day there are many.
+        adopted = sum(self.adopt(ids[start : start + AT_ONCE]) for start in range(0, len(ids), AT_ONCE))
         # Last: what cannot be removed must not be in the way of messages.
         spool.sweep(self._settings.spool_dir)
         spool.sweep_copies(self._settings.spool_dir)
