@@ -13,7 +13,7 @@ import pytest
 from tests.media.conftest import VirtualTime
 from tests.support import until
 from voice.media import tones
-from voice.media.loop import OPENED, OPENED_TOGETHER, PERIOD, RESYNC_SECONDS, SLOTS, MediaLoop
+from voice.media.loop import GIVEN_SECONDS, OPENED, OPENED_TOGETHER, PERIOD, RESYNC_SECONDS, SLOTS, MediaLoop
 
 FRAME = 0.02
 
@@ -146,6 +146,17 @@ def test_after_a_long_stall_the_missed_time_is_given_up(paced: MediaLoop, clock:
     assert paced.resynced == 1
     assert stream.ticks[200] - stream.ticks[0] > 200 * FRAME + 5 - RESYNC_SECONDS
     assert gaps(stream)[101:] == [FRAME] * 99
+
+
+def test_where_the_loop_cannot_keep_up_others_get_their_turn(paced: MediaLoop, clock: VirtualTime) -> None:
+    """Else with more calls than the processor carries no hang-up would be heard, and all of them would go on."""
+    stream = Metronome(paced, 400)
+    # Each packet takes 30 ms.
+    for number in range(1, 400):
+        stream.at[number] = lambda: clock.sleep(0.03)
+    paced.add(stream)
+    stream.wait_ended()
+    assert sum(gap > GIVEN_SECONDS for gap in gaps(stream)) == paced.resynced >= 10
 
 
 @pytest.mark.parametrize("fault", ["while sending", "in a command"])

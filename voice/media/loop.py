@@ -25,6 +25,8 @@ OPENED_TOGETHER = {1: 150, 2: 300}
 """How many slots are used, and up to how many streams in each: those that send together are sooner done."""
 PERIOD = FRAME_SECONDS / SLOTS
 RESYNC_SECONDS = 0.2
+GIVEN_SECONDS = 0.05
+"""What is left to all other threads of the process where the loop cannot keep up."""
 ROUNDS = 4
 REAL_TIME_PRIORITY = 30
 CHECK_ROUNDS = round(1 / FRAME_SECONDS)
@@ -175,6 +177,8 @@ class MediaLoop:
                 self.late += 1
                 if ahead < -RESYNC_SECONDS:
                     self.resynced += 1
+                    # With more calls than the processor carries nobody else would ever run, and no call would end.
+                    sleep(GIVEN_SECONDS)
                     deadline = monotonic()
             self.now = monotonic()
             while not commands.empty():
