@@ -512,3 +512,25 @@ def test_streams_that_do_all_kinds_of_things(loop_of: Callable[[bool], MediaLoop
         numbers = [packet.sequence for _, packet in peer.heard]
         assert {(two - one) & 0xFFFF for one, two in itertools.pairwise(numbers)} == {1}
     assert len(loop) == 0
+
+
+def test_few_streams_send_and_read_by_themselves() -> None:
+    loop = MediaLoop(many=3)
+    loop.start()
+    with call(loop) as (one, first), call(loop) as (two, second):
+        sides = ((one, first), (two, second))
+        for side, far in sides:
+            far.say(side.stream, numbered(5), FAST)
+            side.wait_received(5)
+        assert not any(_is_together(side) for side, _ in sides)
+        with call(loop) as (three, third):
+            third.say(three.stream, numbered(5), FAST)
+            for side, far in sides:
+                far.say(side.stream, numbered(5, 5), FAST)
+            until(lambda: all(map(_is_together, (one, two, three))), what="all of them to be together")
+        assert all(_is_together(side) for side, _ in sides), "they go on when others have gone"
+    loop.stop()
+
+
+def _is_together(side: Side) -> bool:
+    return side.stream._sender.departure is not None and side.stream._receiver.waits_at is not None

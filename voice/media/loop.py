@@ -21,8 +21,10 @@ from voice.media.together import Together
 log = logging.getLogger(__name__)
 SLOTS = 4
 OPENED = {2: 75}
-OPENED_TOGETHER = {1: 150, 2: 300}
+OPENED_TOGETHER = {2: 300}
 """How many slots are used, and up to how many streams in each: those that send together are sooner done."""
+MANY = 130
+"""Streams from which on sending and reading together is cheaper than one by one."""
 PERIOD = FRAME_SECONDS / SLOTS
 RESYNC_SECONDS = 0.2
 GIVEN_SECONDS = 0.05
@@ -35,16 +37,16 @@ CHECK_ROUNDS = round(1 / FRAME_SECONDS)
 class MediaLoop:
     """Wakes at absolute times, sends for one slot of streams, then reads what has come.
 
-    A stream belongs to the emptiest of the slots in use: one, two that are 10 ms apart, or four that are 5 ms apart,
-    the more streams the more; one that is ticked each 10 ms also to the slot opposite. `now` is the monotonic time of
+    A stream belongs to the emptiest of the slots in use: two that are 10 ms apart, or four that are 5 ms apart where
+    the two are crowded; one that is ticked each 10 ms also to the slot opposite. `now` is the monotonic time of
     the wake-up in seconds. late: wake-ups more than 5 ms behind; resynced: how often it was 0.2 s behind and gave the
     missed time up. arrival: what its streams read into.
 
     Streams may send and read together with others (docs/adr/0015): they say when, and when no more.
     """
 
-    def __init__(self, together: bool = True) -> None:
-        """together: False where each is to send and read by itself."""
+    def __init__(self, many: int | None = MANY) -> None:
+        """many: streams from which on they send and read together; None: never."""
         self.late = 0
         self.resynced = 0
         self.now = time.monotonic()
@@ -58,7 +60,7 @@ class MediaLoop:
         self._epoll = select.epoll()
         self._running = False
         self._over = False
-        self._wants_together = together
+        self._many = many
         self._together: Together | None = None
         self._thread = threading.Thread(target=self._run, name="media", daemon=True)
 
@@ -69,7 +71,7 @@ class MediaLoop:
     def start(self) -> None:
         """Start the thread; once."""
         self._running = True
-        if self._wants_together:
+        if self._many is not None:
             self._together = Together.of(SLOTS, self._give_up)
         self._thread.start()
 
@@ -99,7 +101,7 @@ class MediaLoop:
 
     def send_together(self, stream: Member, sender: Sender) -> None:
         """Send this one's packets together with others', if that can be done. In the loop's thread."""
-        known, together = self._streams.get(stream), self._together
+        known, together = self._streams.get(stream), self._if_many()
         if known is not None and together is not None and together.send_for(stream, sender, known[1]):
             del self._ticks[known[1]][stream]
 
@@ -115,7 +117,7 @@ class MediaLoop:
 
         seldom: each 80 ms, where nobody waits for what they bring, else each 20 ms.
         """
-        known, together = self._streams.get(stream), self._together
+        known, together = self._streams.get(stream), self._if_many()
         if known is not None and together is not None and together.read_for(stream, receiver, known[1], seldom):
             self._epoll.unregister(known[0])
             del self._readers[known[0]]
@@ -268,10 +270,14 @@ class MediaLoop:
         self._ticks[place][stream] = stream.tick
         self._listen_to(stream, descriptor)
 
+    def _if_many(self) -> Together | None:
+        """None where each sends and reads by itself. Who does so together goes on when others have gone."""
+        return self._together if self._many is not None and len(self._streams) >= self._many else None
+
     def _emptiest(self) -> int:
         """The slot for one more stream. Each wake-up has its price: more are opened only where these are crowded."""
         sizes = [len(slot) for slot in self._slots]
-        opened = OPENED if self._together is None else OPENED_TOGETHER
+        opened = OPENED if self._if_many() is None else OPENED_TOGETHER
         for slots, crowd in opened.items():
             place = min(range(0, SLOTS, SLOTS // slots), key=sizes.__getitem__)
             if sizes[place] < crowd:
