@@ -15,10 +15,10 @@ from tests.media.peer import Ear as Sink
 from tests.media.peer import Peer, Side, call, numbered
 from tests.support import missing, until
 from voice.events import Digit, MediaTimeout, PlaybackDone
-from voice.media.arrivals import Arrivals
+from voice.media.arrivals import Arrivals, Waiting
 from voice.media.departures import Departures
 from voice.media.g711 import Law
-from voice.media.loop import MediaLoop
+from voice.media.loop import MANY, MediaLoop
 from voice.media.sender import Playback, Sender
 from voice.media.submission import Submission
 from voice.media.table import FIRST_ROWS
@@ -112,6 +112,11 @@ class Heard(Line):
             self.alone.hear(data)
             self.ear.hear(data)
 
+    def begin_in(self, table: Arrivals) -> None:
+        """Bring the first two, and be read in this table."""
+        self.begin((audio(0), audio(1)))
+        assert table.join(self, self.ear.receiver)
+
     def settle(self) -> None:
         self.ear.receiver.settle()
 
@@ -163,8 +168,7 @@ def test_who_is_behind_catches_up_and_longer_datagrams_are_whole(
     line = Heard(1, 100_000)
     lines(line)
     table = Arrivals(submission, READS_SELDOM, fail)
-    line.begin((audio(0), audio(1)))
-    assert table.join(line, line.ear.receiver)
+    line.begin_in(table)
     long = audio(20)[:12] + spoken(20, 21, 22)
     for data in (*(audio(number) for number in range(2, 20)), long, event(5, 22, 3680, end=True), b""):
         line.far.send(data)
@@ -224,8 +228,7 @@ def test_what_is_no_rtp_is_no_audio_where_a_packet_is_missing(
 ) -> None:
     line, table = Heard(1, 100_000), Arrivals(submission, READS_OFTEN, fail)
     lines(line)
-    line.begin((audio(0), audio(1)))
-    assert table.join(line, line.ear.receiver)
+    line.begin_in(table)
     line.far.send(audio(3))
     table.visit(line.ear.now)
     line.far.send(b"\0\0\xff\xff" + audio(2)[4:])
@@ -266,8 +269,7 @@ def test_without_memory_a_table_stays_as_it_is(
 def test_who_leaves_while_it_fails_is_gone(submission: Submission, lines: Callable[[Line], Line]) -> None:
     line, table = Heard(1, 100_000), Arrivals(submission, READS_OFTEN, fail)
     lines(line)
-    line.begin((audio(0), audio(1)))
-    assert table.join(line, line.ear.receiver)
+    line.begin_in(table)
     line.far.send(audio(2))
     table.visit(line.ear.now)
     line.ear.frame = fail  # type: ignore[method-assign]
@@ -512,6 +514,23 @@ def test_streams_that_do_all_kinds_of_things(loop_of: Callable[[bool], MediaLoop
         numbers = [packet.sequence for _, packet in peer.heard]
         assert {(two - one) & 0xFFFF for one, two in itertools.pairwise(numbers)} == {1}
     assert len(loop) == 0
+
+
+def test_a_recording_is_read_seldom_until_something_may_happen_in_it(loop_of: Callable[[bool], MediaLoop]) -> None:
+    def reads(side: Side) -> int:
+        waits_at = side.stream._receiver.waits_at
+        return waits_at.table.reads if isinstance(waits_at, Waiting) else 0
+
+    with call(loop_of(True)) as (side, peer):
+        peer.say(side.stream, numbered(4))
+        until(lambda: reads(side) == READS_OFTEN, what="a call that records nothing to be read often")
+        ear = Sink()
+        for due, expected in ((100_000, READS_SELDOM), (160, READS_OFTEN), (100_000, READS_SELDOM)):
+            ear.due = due
+            side.stream.record(ear)
+            peer.say(side.stream, numbered(4, peer.number))
+            until(lambda expected=expected: reads(side) == expected, what=f"{expected} reads at {due} samples")
+    assert MediaLoop()._many == MANY, "the worker's loop does so, with many calls"
 
 
 def test_few_streams_send_and_read_by_themselves() -> None:
