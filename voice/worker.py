@@ -221,6 +221,8 @@ class VoiceWorker:
             leg.reject(500, "Server Internal Error")
         finally:
             leg.hangup()
+            # What the other side has reported is read as the stream goes.
+            self._loop.call(lambda: None)
             self._log_call(leg, call, mailbox, outcome, time.monotonic() - began)
             self._threads.discard(threading.current_thread())
 

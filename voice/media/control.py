@@ -1,6 +1,6 @@
 """The RTCP of one call (RFC 3550 section 6): what we report about the peer, and what the peer reports about us.
 
-It is no stream of the loop: its socket is read once a second, in which the kernel keeps the times of arrival.
+It is no stream of the loop: its socket is read before each report; until then the kernel keeps the times of arrival.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from voice.media.rtp import RTPError
 from voice.media.sender import Sender
 
 REPORT_SECONDS = 5.0
-READ_AT_ONCE = 8
+READ_AT_ONCE = 256
 DATAGRAM_BYTES = 1500
 UNIX_TO_NTP = 2208988800
 WATCHED_PACKETS = 8
-"""Packets between two reports that the jitter is measured on."""
+"""Packets that the jitter is measured on each time: each of them costs as much as ten others."""
+WATCHED_AT_FIRST, WATCHED_REPORTS = 2, 4
+"""So many times it is measured from one report to the next, then from each fourth one on."""
 
 
 class Control:
     """Reports about every 5 s. Used in the loop's thread, but for the constructor.
 
-    jitter: of the peer's packets (s, section 6.4.1), measured on some packets between two reports. peer_lost,
+    jitter: of the peer's packets (s, section 6.4.1), measured on some packets now and then. peer_lost,
     peer_jitter (s), round_trip (s): as the peer's last report about us has them, None before it.
     Nothing a peer sends here ends a call or moves its audio.
     """
@@ -46,7 +48,7 @@ class Control:
         self._socket = _bound(ip, port)
         self._mux = False
         self._last_packet: tuple[int, float] | None = None
-        self._watched = 0
+        self._watched = self._watches = self._unwatched = self._differences = 0
         # Of this call alone, so that nobody can tell which calls are ours (RFC 7022).
         self._cname = secrets.token_urlsafe(12)
         self._next = 0.0
@@ -75,19 +77,31 @@ class Control:
         if target != self._announced:
             self._announced, self._target = target, sendable(*target)
 
-    def attend(self, now: float) -> None:
-        """Once a second: read what has come, report where it is time."""
-        if self._socket is not None:
-            self._read(self._socket)
-        if now >= self._next:
+    def attend(self, now: float) -> bool:
+        """Called once a second: where it is time for a report, read what has come, and report. False: it was not.
+
+        The kernel tells when it came, so that it may wait.
+        """
+        is_time = now >= self._next
+        if is_time:
+            self._read()
             first, self._next = not self._next, now + REPORT_SECONDS * random.uniform(0.5, 1.5)
             if not first and not self._peer_left:
                 self._send(goodbye=False)
+            self._watch()
+        return is_time
+
+    def _watch(self) -> None:
+        """Measure the jitter now, if it is time to."""
+        self._unwatched += 1
+        if self._watches < WATCHED_AT_FIRST or self._unwatched >= WATCHED_REPORTS:
             self._last_packet, self._watched = None, 0
-            self._media.watch(self._arrived)
+            if self._media.watch(self._arrived):
+                self._unwatched = 0
 
     def close(self) -> None:
-        """Say goodbye where something was said before, and give the port back."""
+        """Read what has come, say goodbye where something was said before, and give the port back."""
+        self._read()
         if self._reported:
             self._send(goodbye=True)
         if self._socket is not None:
@@ -116,10 +130,12 @@ class Control:
             if trip < 60:
                 self.round_trip = trip
 
-    def _read(self, sock: socket.socket) -> None:
+    def _read(self) -> None:
+        if self._socket is None:
+            return
         for _ in range(READ_AT_ONCE):
             try:
-                data, ancillary, _flags, source = sock.recvmsg(DATAGRAM_BYTES, ANCILLARY_BYTES)
+                data, ancillary, _flags, source = self._socket.recvmsg(DATAGRAM_BYTES, ANCILLARY_BYTES)
             except OSError:
                 return
             if source[0] not in (self._announced[0], self._media.source) or not source[1]:
@@ -153,10 +169,15 @@ class Control:
                 step = (timestamp - before + 0x80000000 & 0xFFFFFFFF) - 0x80000000
                 # A jump of the timestamp is no delay.
                 if abs(step) < SAMPLE_RATE:
-                    self.jitter += (abs(arrival - came - step / SAMPLE_RATE) - self.jitter) / 16
+                    # A mean at first: the RFC's 1/16 would take as many packets as a short call has watched.
+                    self._differences = min(16, self._differences + 1)
+                    self.jitter += (abs(arrival - came - step / SAMPLE_RATE) - self.jitter) / self._differences
             self._last_packet = timestamp, arrival
         self._watched += 1
-        return self._watched >= WATCHED_PACKETS
+        if self._watched < WATCHED_PACKETS:
+            return False
+        self._watches += 1
+        return True
 
     def _block(self, wall: float) -> ReportBlock | None:
         """What we have heard since the last report."""

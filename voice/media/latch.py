@@ -110,11 +110,15 @@ class LatchedSocket:
         """Tied to a source, and nobody wants to know when packets come."""
         return self._latched and self._watch is None
 
-    def watch(self, observer: Callable[[bytes, float], bool]) -> None:
-        """Tell what comes, and when it came by the day's clock of the kernel, until the observer has enough (True)."""
+    def watch(self, observer: Callable[[bytes, float], bool]) -> bool:
+        """Tell what comes, and when it came by the day's clock of the kernel, until the observer has enough (True).
+
+        False where it is not tied to a source yet.
+        """
         if self._latched:
             self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             self._watch, self._recv = observer, self._watched
+        return self._latched
 
     def receive(self, now: float) -> None:
         """Read one datagram, if there is one."""
