@@ -20,7 +20,7 @@ def loop_of() -> Iterator[Callable[[bool], MediaLoop]]:
     loops: list[MediaLoop] = []
 
     def start(together: bool) -> MediaLoop:
-        loops.append(MediaLoop(1 if together else None))
+        loops.append(MediaLoop(together, crowd=1))
         loops[-1].start()
         return loops[-1]
 

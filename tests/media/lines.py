@@ -44,6 +44,10 @@ class Ear:
         self.receiver = Receiver(law, law.payload_type, EVENT, self.key, self.arrival)
         self.receiver.record(self, self.now)
 
+    @property
+    def is_patient(self) -> bool:
+        return self.due > 800
+
     def key(self, key: str) -> None:
         self.keys += key
 

@@ -93,6 +93,7 @@ class Ear:
     """A sink that keeps what it is given."""
 
     due = 1
+    is_patient = False
 
     def __init__(self) -> None:
         self.heard = b""

@@ -79,7 +79,7 @@ def test_a_stream_sends_each_20_ms_and_is_checked_each_second(paced: MediaLoop) 
     ("together", "count", "slots"),
     [
         (False, 10, 2), (False, 2 * OPENED[2] + 10, SLOTS),
-        (True, 2 * OPENED[2] + 10, 2), (True, 2 * OPENED_TOGETHER[2] + 10, SLOTS),
+        (True, OPENED_TOGETHER[1], 1), (True, OPENED_TOGETHER[1] + 10, 2), (True, 2 * OPENED_TOGETHER[2] + 10, SLOTS),
     ],
 )  # fmt: skip
 def test_streams_share_the_slots_and_none_goes_short(

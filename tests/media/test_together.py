@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import random
 import socket
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
@@ -18,7 +21,7 @@ from voice.events import Digit, MediaTimeout, PlaybackDone
 from voice.media.arrivals import Arrivals, Waiting
 from voice.media.departures import Departures
 from voice.media.g711 import Law
-from voice.media.loop import MANY, MediaLoop
+from voice.media.loop import MediaLoop
 from voice.media.sender import Playback, Sender
 from voice.media.submission import Submission
 from voice.media.table import FIRST_ROWS
@@ -266,6 +269,58 @@ def test_without_memory_a_table_stays_as_it_is(
     assert table.join(heard[-1], heard[-1].ear.receiver)
 
 
+def test_a_row_that_cannot_be_laid_out_is_none(
+    submission: Submission, lines: Callable[[Line], Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise MemoryError("on purpose")
+
+    table = Arrivals(submission, READS_OFTEN, fail)
+    one, other = Heard(1, 1), Heard(2, 1)
+    for line in (one, other):
+        lines(line)
+        line.begin((audio(0), audio(1)))
+    assert table.join(one, one.ear.receiver)
+    monkeypatch.setattr(table, "lay_out", refuse)
+    with pytest.raises(MemoryError, match="on purpose"):
+        table.join(other, other.ear.receiver)
+    monkeypatch.undo()
+    one.far.send(audio(2))
+    table.visit(one.ear.now)
+    assert one.ear.heard == spoken(0, 1, 2)
+    assert len(table.places) == 1
+
+
+def test_any_thread_may_ask_while_a_table_grows(submission: Submission, lines: Callable[[Line], Line]) -> None:
+    table, dice = Departures(submission, fail), random.Random(1)
+    first = Spoken(table, 5000, dice)
+    lines(first)
+    table.join(first, first.sender)
+    expected = first.sender.numbers
+    answers: set[object] = set()
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            try:
+                answers.add(first.sender.numbers)
+            except Exception as error:
+                answers.add(repr(error))
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        asking = threading.Thread(target=ask)
+        asking.start()
+        for _ in range(3000):
+            table._grow(len(table.requests))
+        over.set()
+        asking.join()
+    finally:
+        sys.setswitchinterval(usual)
+    assert answers == {expected}
+
+
 def test_who_leaves_while_it_fails_is_gone(submission: Submission, lines: Callable[[Line], Line]) -> None:
     line, table = Heard(1, 100_000), Arrivals(submission, READS_OFTEN, fail)
     lines(line)
@@ -452,6 +507,7 @@ def test_what_came_before_the_end_of_a_recording_is_in_it(loop: MediaLoop) -> No
 
     class Patient(Sink):
         due = 100_000
+        is_patient = True
 
     with call(loop) as (side, peer):
         for turn in range(6):
@@ -466,6 +522,7 @@ def test_what_came_before_the_end_of_a_recording_is_in_it(loop: MediaLoop) -> No
 def test_what_came_before_a_pause_is_filled_up_is_before_the_filling(loop: MediaLoop) -> None:
     class Patient(Sink):
         due = 100_000
+        is_patient = True
 
     ear = Patient()
     with call(loop) as (side, peer):
@@ -517,39 +574,46 @@ def test_streams_that_do_all_kinds_of_things(loop_of: Callable[[bool], MediaLoop
 
 
 def test_a_recording_is_read_seldom_until_something_may_happen_in_it(loop_of: Callable[[bool], MediaLoop]) -> None:
-    def reads(side: Side) -> int:
-        waits_at = side.stream._receiver.waits_at
-        return waits_at.table.reads if isinstance(waits_at, Waiting) else 0
-
     with call(loop_of(True)) as (side, peer):
         peer.say(side.stream, numbered(4))
-        until(lambda: reads(side) == READS_OFTEN, what="a call that records nothing to be read often")
+        until(lambda: _reads(side) == READS_OFTEN, what="a call that records nothing to be read often")
         ear = Sink()
-        for due, expected in ((100_000, READS_SELDOM), (160, READS_OFTEN), (100_000, READS_SELDOM)):
-            ear.due = due
+        for patient, expected in ((True, READS_SELDOM), (False, READS_OFTEN), (True, READS_SELDOM)):
+            ear.is_patient = patient
             side.stream.record(ear)
             peer.say(side.stream, numbered(4, peer.number))
-            until(lambda expected=expected: reads(side) == expected, what=f"{expected} reads at {due} samples")
-    assert MediaLoop()._many == MANY, "the worker's loop does so, with many calls"
+            until(lambda expected=expected: _reads(side) == expected, what=f"{expected} reads, patient: {patient}")
 
 
-def test_few_streams_send_and_read_by_themselves() -> None:
-    loop = MediaLoop(many=3)
+def test_of_few_none_is_read_seldom() -> None:
+    class Patient(Sink):
+        due = 100_000
+        is_patient = True
+
+    loop = MediaLoop(crowd=2)
     loop.start()
-    with call(loop) as (one, first), call(loop) as (two, second):
-        sides = ((one, first), (two, second))
-        for side, far in sides:
-            far.say(side.stream, numbered(5), FAST)
-            side.wait_received(5)
-        assert not any(_is_together(side) for side, _ in sides)
-        with call(loop) as (three, third):
-            third.say(three.stream, numbered(5), FAST)
-            for side, far in sides:
-                far.say(side.stream, numbered(5, 5), FAST)
-            until(lambda: all(map(_is_together, (one, two, three))), what="all of them to be together")
-        assert all(_is_together(side) for side, _ in sides), "they go on when others have gone"
+    with call(loop) as (one, first), contextlib.ExitStack() as stack:
+        ear = Patient()
+        one.stream.record(ear)
+        first.say(one.stream, numbered(5))
+        until(lambda: _reads(one) == READS_OFTEN, what="the only call to be read often")
+        two, second = stack.enter_context(call(loop))
+        two.stream.record(Patient())
+        second.say(two.stream, numbered(5))
+        until(lambda: _reads(two) == READS_SELDOM, what="the second of two to be read seldom")
     loop.stop()
 
 
-def _is_together(side: Side) -> bool:
-    return side.stream._sender.departure is not None and side.stream._receiver.waits_at is not None
+def test_from_the_first_call_on_they_send_and_read_together() -> None:
+    loop = MediaLoop()
+    loop.start()
+    with call(loop) as (side, peer):
+        peer.say(side.stream, numbered(5))
+        until(lambda: side.stream._sender.departure is not None and _reads(side) > 0, what="the call to be together")
+    loop.stop()
+
+
+def _reads(side: Side) -> int:
+    """Of a visit; 0 where it reads by itself."""
+    waits_at = side.stream._receiver.waits_at
+    return waits_at.table.reads if isinstance(waits_at, Waiting) else 0

@@ -1,6 +1,6 @@
 """Packets of audio that look like one another: read into one place, kept behind each other, looked at together.
 
-A recording hears half a second at a time, so nothing is done for a single packet that can be done for all of them.
+A recording hears a second at a time, so nothing is done for a single packet that can be done for all of them.
 """
 
 from __future__ import annotations

@@ -19,11 +19,15 @@ from voice.media.submission import BUFFER, READ, Submission
 from voice.media.table import Columns, Place, Table
 
 log = logging.getLogger(__name__)
-HEADER = np.dtype([("start", ">u2"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4")])
+WORDS = HEADER_SIZE // 4
+"""A header is looked at as three of them: its start with the sequence number, the timestamp, and the SSRC."""
+STEP = np.array([1, FRAME_SAMPLES, 0], np.uint32)
+"""From one packet to the next."""
 PACKET = HEADER_SIZE + FRAME_SAMPLES
 REST = DATAGRAM_BYTES - PACKET
-IMPOSSIBLE = 1 << 16
-"""What no two bytes are."""
+NO_SIZE = -1 << 32
+"""What no result of a read is."""
+ALL_BITS = 0xFFFFFFFF
 MORE_VISITS = 3
 """Of those who had as many datagrams as were read, as after a delay."""
 HEADER_PART, AUDIO_PART, REST_PART = range(3)
@@ -44,21 +48,25 @@ class Waiting(Place):
     @property
     def count(self) -> int:
         """How many wait."""
-        return int(self.table.count[self.row])
+        return int(self.table.cells["count"][self.row])
 
     @property
     def heard_at(self) -> float:
         """When the last one came that did."""
-        return float(self.table.heard_at[self.row])
+        return float(self.table.cells["heard_at"][self.row])
 
     def expect(self, due: int, second: int, sequence: int, timestamp: int | None, ssrc: int) -> None:
         """See voice.media.receiver."""
-        table, row = self.table, self.row
-        table.due[row] = due
-        possible = sequence >= 0 and (timestamp is None or timestamp >= 0)
-        table.start[row] = VERSION_BITS << 8 | second if possible else IMPOSSIBLE
-        table.sequence[row], table.ssrc[row] = sequence & 0xFFFF, ssrc & 0xFFFFFFFF
-        table.timestamp[row], table.mask[row] = (0, 0) if timestamp is None else (timestamp & 0xFFFFFFFF, 0xFFFFFFFF)
+        cells, row = self.table.cells, self.row
+        cells["due"][row] = due
+        # Where the number would begin anew before the next settle() the first word would not be what it should.
+        runs = 0 <= sequence <= 0xFFFF - TOGETHER - self.table.reads
+        cells["size"][row] = PACKET if runs and (timestamp is None or timestamp >= 0) else NO_SIZE
+        header, mask, first = cells["header"], cells["mask"], row * WORDS
+        header[first] = (VERSION_BITS << 8 | second) << 16 | sequence & 0xFFFF
+        header[first + 1], mask[first + 1] = (0, 0) if timestamp is None else (timestamp & ALL_BITS, ALL_BITS)
+        header[first + 2] = ssrc & ALL_BITS
+        mask[first] = mask[first + 2] = ALL_BITS
 
     def take(self, wanted: bool) -> tuple[bytes, int]:
         """The audio of those that wait, none where it is not wanted, and how many they are; none waits any more."""
@@ -72,15 +80,17 @@ class Waiting(Place):
         table, row, before = self.table, self.row, self.count - taken
         found = []
         for read in range(taken, len(sizes)):
-            if sizes[read] >= 0:
+            size = sizes[read]
+            if size >= 0:
                 start = (before + read) * FRAME_SAMPLES
-                audio = self._audio[start : start + FRAME_SAMPLES]
-                whole = table.headers[row, read].tobytes() + audio.tobytes() + table.rest[row, read].tobytes()
-                found.append(whole[: sizes[read]])
+                whole = table.headers[row, read].tobytes() + self._audio[start : start + FRAME_SAMPLES].tobytes()
+                if size > PACKET:
+                    whole += table.rest[row, read, : size - PACKET].tobytes()
+                found.append(whole[:size])
         return found
 
 
-class Arrivals(Table[Waiting]):
+class Arrivals(Table[Waiting, "Read"]):
     """Streams that are visited at the same times, and whose peers send packets of 20 ms. For the loop's thread.
 
     Of each as many datagrams are read as there may be. Those that are the next packets of audio wait here, as they
@@ -91,30 +101,26 @@ class Arrivals(Table[Waiting]):
         "count": (np.intp, ()),
         "due": (np.intp, ()),
         "heard_at": (np.float64, ()),
-        # The next packet: its first two bytes, sequence and timestamp, which of its bits count, and SSRC.
-        "start": (np.uint32, ()),
-        "sequence": (np.uint16, ()),
-        "timestamp": (np.uint32, ()),
-        "mask": (np.uint32, ()),
-        "ssrc": (np.uint32, ()),
+        # The next packet: its length, its header, and which bits of that count.
+        "size": (np.int64, ()),
+        "header": (np.uint32, (WORDS,)),
+        "mask": (np.uint32, (WORDS,)),
     }
     count: NDArray[np.intp]
     due: NDArray[np.intp]
     heard_at: NDArray[np.float64]
-    start: NDArray[np.uint32]
-    sequence: NDArray[np.uint16]
-    timestamp: NDArray[np.uint32]
+    size: NDArray[np.int64]
+    header: NDArray[np.uint32]
     mask: NDArray[np.uint32]
-    ssrc: NDArray[np.uint32]
 
     def __init__(self, submission: Submission, reads: int, on_broken: Callable[[Member], None]) -> None:
         """reads: of each stream at a visit. on_broken: called where a stream has failed."""
         self.reads = reads
         self._submission = submission
         self._on_broken = on_broken
-        self._steps = np.arange(reads, dtype=np.uint16)
-        self._samples = np.arange(reads, dtype=np.uint32) * np.uint32(FRAME_SAMPLES)
-        self._steps_of_audio = self._samples.astype(np.uint64)
+        # Of all reads of a visit, from the first.
+        self._steps = np.arange(reads, dtype=np.uint32)[:, None] * STEP
+        self._steps_of_audio = np.arange(reads, dtype=np.uint64) * np.uint64(FRAME_SAMPLES)
         super().__init__(reads)
 
     def join(self, stream: Member, receiver: Receiver) -> bool:
@@ -142,7 +148,7 @@ class Arrivals(Table[Waiting]):
 
     def empty(self, place: Waiting) -> None:
         """Nothing waits there any more."""
-        self.count[place.row] = 0
+        self.cells["count"][place.row] = 0
         self.buffers["address"][place.row, :, AUDIO_PART] = self._steps_of_audio + np.uint64(place.audio_at)
 
     def lay_out(self, place: Waiting) -> None:
@@ -161,59 +167,58 @@ class Arrivals(Table[Waiting]):
     def _grow(self, rows: int) -> None:
         # What they hold is over with each visit.
         self.buffers = np.zeros((rows, self.reads, 3), BUFFER)
-        self.headers = np.zeros((rows, self.reads), HEADER)
+        self.headers = np.zeros((rows, self.reads, WORDS), ">u4")
         # Large and hardly ever written to: of such a map the system gives memory only where it is.
-        self.rest = np.frombuffer(mmap.mmap(-1, rows * self.reads * REST), np.uint8).reshape(rows, self.reads, REST)
+        rest = mmap.mmap(-1, rows * self.reads * REST, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.rest = np.frombuffer(rest, np.uint8).reshape(rows, self.reads, REST)
         super()._grow(rows)
+
+    def slices(self, rows: slice) -> Read:
+        return Read(self, rows)
 
     def visit(self, now: float) -> None:
         """Read what has come; OSError where that could not be done."""
-        behind = self._read(slice(0, len(self.places)), now)
+        if not self.places:
+            return
+        behind = self._read(self.whole(), now)
         for _ in range(MORE_VISITS):
             for place in tuple(behind):
-                if place.row < 0 or not self._read(slice(place.row, place.row + 1), now):
+                if place.row < 0 or not self._read(self.slices(slice(place.row, place.row + 1)), now):
                     behind.remove(place)
 
-    def _read(self, rows: slice, now: float) -> list[Waiting]:
+    def _read(self, rows: Read, now: float) -> list[Waiting]:
         """Read what has come for these; who may have more of it."""
-        if rows.start == rows.stop:
-            return []
-        sizes = self._submission.run(*self.requests_of(rows)).reshape(-1, self.reads)
+        sizes = self._submission.run(*rows.requests).reshape(-1, self.reads)
         taken = self._follow(rows, sizes)
-        self.heard_at[rows][taken > 0] = now
+        np.copyto(rows.heard_at, now, where=taken > 0)
         came = sizes >= 0
         others = came.sum(axis=1) > taken
+        due = rows.count >= rows.due
         # All of it is looked up first: rows change when streams go.
-        behind = self._places(rows, came[:, -1])
-        due = self._places(rows, (self.count[rows] >= self.due[rows]) & ~others)
-        strange = [
-            (place, place.datagrams(sizes[place.row - rows.start].tolist(), int(taken[place.row - rows.start])))
-            for place in self._places(rows, others)
-        ]
-        for place in due:
-            self._tell(place.stream, [], now)
-        for place, datagrams in strange:
+        told: list[tuple[Waiting, list[bytes]]] = []
+        behind = []
+        for row in (others | due | came[:, -1]).nonzero()[0].tolist():
+            place = self.places[rows.first + row]
+            if came[row, -1]:
+                behind.append(place)
+            if others[row]:
+                told.append((place, place.datagrams(sizes[row].tolist(), int(taken[row]))))
+            elif due[row]:
+                told.append((place, []))
+        for place, datagrams in told:
             self._tell(place.stream, datagrams, now)
         return behind
 
-    def _places(self, rows: slice, which: NDArray[np.bool_]) -> list[Waiting]:
-        return [self.places[rows.start + row] for row in which.nonzero()[0].tolist()]
-
-    def _follow(self, rows: slice, sizes: NDArray[np.int64]) -> NDArray[np.intp]:
+    def _follow(self, rows: Read, sizes: NDArray[np.int64]) -> NDArray[np.intp]:
         """Keep what follows the packets before it: how many packets of each row."""
-        headers = self.headers[rows]
-        follows = sizes == PACKET
-        follows &= headers["start"] == self.start[rows, None]
-        follows &= headers["sequence"] == self.sequence[rows, None] + self._steps
-        steps = headers["timestamp"] - self.timestamp[rows, None] - self._samples
-        follows &= (steps & self.mask[rows, None]) == 0
-        follows &= headers["ssrc"] == self.ssrc[rows, None]
+        differs = rows.headers - rows.header
+        differs -= self._steps
+        differs &= rows.mask
+        follows = (sizes == rows.size) & ~differs.any(axis=2)
         taken: NDArray[np.intp] = np.logical_and.accumulate(follows, axis=1).sum(axis=1)
-        samples = taken * FRAME_SAMPLES
-        self.count[rows] += taken
-        self.sequence[rows] += taken.astype(np.uint16)
-        self.timestamp[rows] += samples.astype(np.uint32)
-        self.buffers["address"][rows, :, AUDIO_PART] += samples.astype(np.uint64)[:, None]
+        rows.count += taken
+        rows.header += taken.astype(np.uint32)[:, None, None] * STEP
+        rows.audio += (taken * FRAME_SAMPLES).astype(np.uint64)[:, None]
         return taken
 
     def _tell(self, stream: Member, datagrams: list[bytes], now: float) -> None:
@@ -226,3 +231,18 @@ class Arrivals(Table[Waiting]):
         except Exception:
             log.exception("call=%s media failed while receiving", stream.name)
             self._on_broken(stream)
+
+
+class Read:
+    """What each visit looks at, of some rows."""
+
+    __slots__ = ("audio", "count", "due", "first", "header", "headers", "heard_at", "mask", "requests", "size")
+
+    def __init__(self, table: Arrivals, rows: slice) -> None:
+        self.first = rows.start
+        self.count, self.due, self.heard_at = table.count[rows], table.due[rows], table.heard_at[rows]
+        # A row each, for all of its reads.
+        self.size, self.header, self.mask = table.size[rows, None], table.header[rows, None], table.mask[rows, None]
+        self.headers = table.headers[rows]
+        self.audio = table.buffers["address"][rows, :, AUDIO_PART]
+        self.requests = table.requests_of(rows)

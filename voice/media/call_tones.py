@@ -28,7 +28,7 @@ STRANGE_FRAMES = 8
 """So many loud frames that are no tone may lie between two bursts; with more they belong to no cadence."""
 FORGOTTEN_FRAMES = 60
 REMEMBERED = 8
-SELDOM, OFTEN = 25, 2
+SELDOM, OFTEN = 50, 2
 """Frames until it is worth while to listen again, without and with a tone."""
 
 
@@ -66,6 +66,11 @@ class ToneDetector:
         self._bursts: list[Burst] = []
         self._open: Burst | None = None
         self._strange = 0
+
+    @property
+    def suspects(self) -> bool:
+        """Whether a tone may have begun."""
+        return bool(self._bursts)
 
     @property
     def frames_left(self) -> int:

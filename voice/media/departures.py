@@ -19,6 +19,7 @@ from voice.media.table import Columns, Place, Table
 log = logging.getLogger(__name__)
 HEADER = np.dtype([("version", "u1"), ("second", "u1"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4")])
 FOR_EVER = 1 << 60
+_ONE, _FRAME = np.uint16(1), np.uint32(FRAME_SAMPLES)
 
 
 class Departure(Place):
@@ -46,12 +47,12 @@ class Departure(Place):
         """Any thread may ask, also while the row is moved and the table grows."""
         while True:
             row = self.row
-            value = int(getattr(self.table, column)[row])
+            value = int(self.table.cells[column][row])
             if row == self.row:
                 return value
 
 
-class Departures(Table[Departure]):
+class Departures(Table[Departure, "Sent"]):
     """Streams that send 20 ms of silence, or whole packets of what they play, at the same time. For the loop's thread.
 
     A sender that has departed is numbered here: see Sender. Audio is sent from where it is, and not copied.
@@ -120,22 +121,24 @@ class Departures(Table[Departure]):
         request = self.requests[row, 0]
         request["buffers"], request["data"] = self.buffers.ctypes.data + row * 2 * BUFFER.itemsize, row
 
+    def slices(self, rows: slice) -> Sent:
+        return Sent(self, rows)
+
     def send(self) -> None:
         """Send a packet of each stream; OSError where that could not be done."""
-        count = len(self.places)
-        if not count:
+        if not self.places:
             return
-        sequences, timestamps = self.sequence[:count], self.timestamp[:count]
-        self.headers["sequence"][:count] = sequences
-        self.headers["timestamp"][:count] = timestamps
+        rows = self.whole()
+        rows.sequences_sent[...] = rows.sequence
+        rows.timestamps_sent[...] = rows.timestamp
         try:
-            self.sent[:count] += self._submission.run(*self.requests_of(slice(0, count))) >= 0
+            rows.sent += self._submission.run(*rows.requests) >= 0
         finally:
             # Where it failed some have been sent: no number stands for two packets.
-            sequences += np.uint16(1)
-            timestamps += np.uint32(FRAME_SAMPLES)
-            self.buffers["address"][:count, 1] += self.step[:count]
-            self.left[:count] -= 1
+            rows.sequence += _ONE
+            rows.timestamp += _FRAME
+            rows.audio += rows.step
+            rows.left -= 1
             self._soonest -= 1
         if self._soonest <= 0:
             self._let_go()
@@ -150,6 +153,29 @@ class Departures(Table[Departure]):
                 log.exception("call=%s media failed while sending", place.stream.name)
                 self._on_broken(place.stream)
         self._soonest = int(self.left[: len(self.places)].min(initial=FOR_EVER))
+
+
+class Sent:
+    """What changes with each packet, of some rows."""
+
+    __slots__ = (
+        "audio",
+        "left",
+        "requests",
+        "sent",
+        "sequence",
+        "sequences_sent",
+        "step",
+        "timestamp",
+        "timestamps_sent",
+    )
+
+    def __init__(self, table: Departures, rows: slice) -> None:
+        self.sequence, self.timestamp = table.sequence[rows], table.timestamp[rows]
+        self.sequences_sent, self.timestamps_sent = table.headers["sequence"][rows], table.headers["timestamp"][rows]
+        self.sent, self.left, self.step = table.sent[rows], table.left[rows], table.step[rows]
+        self.audio = table.buffers["address"][rows, 1]
+        self.requests = table.requests_of(rows)
 
 
 def _address(payload: bytes) -> int:

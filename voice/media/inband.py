@@ -129,6 +129,11 @@ class KeyTonesSink:
         self._size = 0
 
     @property
+    def is_patient(self) -> bool:
+        """Never: a key may have begun."""
+        return False
+
+    @property
     def due(self) -> int:
         """How many samples may come before it, or the sink behind it, is to have them."""
         due = max(1, BATCH_SAMPLES - self._size)

@@ -11,8 +11,10 @@ from voice.media.call_tones import ToneDetector
 from voice.media.g711 import Law
 from voice.media.silence import FRAME_BYTES, SilenceDetector
 
-# The detectors' code and data stay in the processor's cache for frames that are heard together.
-HEARD_TOGETHER = 25
+HEARD_TOGETHER = 50
+"""Frames at a time: an array operation has its price, and the detectors stay in the processor's cache meanwhile."""
+PATIENCE_FRAMES = 12
+"""Who is patient can be told of frames so much later than they are due."""
 CLEAR = 10 ** (10 / 20)
 """Speech by noise, RMS, from which on the last word is known for sure."""
 
@@ -47,6 +49,14 @@ class Listener:
     def frames_left(self) -> int:
         """How many frames may come before anything can be told; at least 1."""
         return min(HEARD_TOGETHER, self._silence.frames_left, self._tones.frames_left)
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether nobody stops to speak soon: not in what is heard next, nor in PATIENCE_FRAMES after that.
+
+        A tone has its first burst first; where that is all of it (special information tones) it is told so much later.
+        """
+        return not self._tones.suspects and self._silence.frames_left > HEARD_TOGETHER + PATIENCE_FRAMES
 
     def hear(self, payload: bytes) -> SilenceReached | ToneReached | None:
         """Take whole frames of 160 bytes; the first reason to end that they bring, once."""

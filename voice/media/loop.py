@@ -21,32 +21,34 @@ from voice.media.together import Together
 log = logging.getLogger(__name__)
 SLOTS = 4
 OPENED = {2: 75}
-OPENED_TOGETHER = {2: 300}
+OPENED_TOGETHER = {1: 120, 2: 300}
 """How many slots are used, and up to how many streams in each: those that send together are sooner done."""
-MANY = 130
-"""Streams from which on sending and reading together is cheaper than one by one."""
+CROWD = 50
+"""With so many streams a recording that begins to be read is read seldom: with fewer nobody needs to wait for what #
+does."""
 PERIOD = FRAME_SECONDS / SLOTS
 RESYNC_SECONDS = 0.2
 GIVEN_SECONDS = 0.05
 """What is left to all other threads of the process where the loop cannot keep up."""
 ROUNDS = 4
 REAL_TIME_PRIORITY = 30
-CHECK_ROUNDS = round(1 / FRAME_SECONDS)
+CHECK_ROUNDS, CHECK_PARTS = round(1 / FRAME_SECONDS), 10
 
 
 class MediaLoop:
     """Wakes at absolute times, sends for one slot of streams, then reads what has come.
 
-    A stream belongs to the emptiest of the slots in use: two that are 10 ms apart, or four that are 5 ms apart where
-    the two are crowded; one that is ticked each 10 ms also to the slot opposite. `now` is the monotonic time of
-    the wake-up in seconds. late: wake-ups more than 5 ms behind; resynced: how often it was 0.2 s behind and gave the
-    missed time up. arrival: what its streams read into.
+    A stream belongs to the emptiest of the slots in use: one, two that are 10 ms apart, or four that are 5 ms apart,
+    the more of them the more crowded they are; one that is ticked each 10 ms also to the slot opposite. `now` is the
+    monotonic time of the wake-up in seconds. late: wake-ups more than 5 ms behind; resynced: how often it was 0.2 s
+    behind and gave the missed time up. arrival: what its streams read into.
 
-    Streams may send and read together with others (docs/adr/0015): they say when, and when no more.
+    Streams send and read together with others where the system can do that (docs/adr/0015): they say when, and when
+    no more.
     """
 
-    def __init__(self, many: int | None = MANY) -> None:
-        """many: streams from which on they send and read together; None: never."""
+    def __init__(self, together: bool = True, crowd: int = CROWD) -> None:
+        """together: False where each sends and reads by itself. crowd: streams from which on some are read seldom."""
         self.late = 0
         self.resynced = 0
         self.now = time.monotonic()
@@ -60,7 +62,7 @@ class MediaLoop:
         self._epoll = select.epoll()
         self._running = False
         self._over = False
-        self._many = many
+        self._wanted, self._crowd = together, crowd
         self._together: Together | None = None
         self._thread = threading.Thread(target=self._run, name="media", daemon=True)
 
@@ -71,7 +73,7 @@ class MediaLoop:
     def start(self) -> None:
         """Start the thread; once."""
         self._running = True
-        if self._many is not None:
+        if self._wanted:
             self._together = Together.of(SLOTS, self._give_up)
         self._thread.start()
 
@@ -101,7 +103,7 @@ class MediaLoop:
 
     def send_together(self, stream: Member, sender: Sender) -> None:
         """Send this one's packets together with others', if that can be done. In the loop's thread."""
-        known, together = self._streams.get(stream), self._if_many()
+        known, together = self._streams.get(stream), self._together
         if known is not None and together is not None and together.send_for(stream, sender, known[1]):
             del self._ticks[known[1]][stream]
 
@@ -115,9 +117,10 @@ class MediaLoop:
     def read_together(self, stream: Member, receiver: Receiver, seldom: bool) -> None:
         """Read this one's packets together with others', if that can be done. In the loop's thread.
 
-        seldom: each 80 ms, where nobody waits for what they bring, else each 20 ms.
+        seldom: each 80 ms where there are many, since nobody waits for what they bring; else each 20 ms.
         """
-        known, together = self._streams.get(stream), self._if_many()
+        known, together = self._streams.get(stream), self._together
+        seldom = seldom and len(self._streams) >= self._crowd
         if known is not None and together is not None and together.read_for(stream, receiver, known[1], seldom):
             self._epoll.unregister(known[0])
             del self._readers[known[0]]
@@ -188,7 +191,9 @@ class MediaLoop:
             # First send, then read: how much there is to read varies, and would make packets leave unevenly.
             self._send(number % SLOTS)
             self._read(number % SLOTS, number // SLOTS)
-            self._check(slot, number // SLOTS % CHECK_ROUNDS)
+            turn, rest = divmod(number // SLOTS % CHECK_ROUNDS, CHECK_ROUNDS // CHECK_PARTS)
+            if not rest:
+                self._check(slot, turn)
             number += 1
             deadline += PERIOD
         for stream in list(self._streams):
@@ -243,8 +248,8 @@ class MediaLoop:
                 together.disband()
 
     def _check(self, slot: dict[Stream, None], turn: int) -> None:
-        """Check a part of the slot, another one at each of its wake-ups: all at once would make packets late."""
-        for stream in tuple(islice(slot, turn, None, CHECK_ROUNDS)):
+        """Check a part of the slot: all at once would make packets late, and one by one would cost more."""
+        for stream in tuple(islice(slot, turn, None, CHECK_PARTS)):
             try:
                 stream.check(self.now)
             except Exception:
@@ -270,14 +275,10 @@ class MediaLoop:
         self._ticks[place][stream] = stream.tick
         self._listen_to(stream, descriptor)
 
-    def _if_many(self) -> Together | None:
-        """None where each sends and reads by itself. Who does so together goes on when others have gone."""
-        return self._together if self._many is not None and len(self._streams) >= self._many else None
-
     def _emptiest(self) -> int:
         """The slot for one more stream. Each wake-up has its price: more are opened only where these are crowded."""
         sizes = [len(slot) for slot in self._slots]
-        opened = OPENED if self._if_many() is None else OPENED_TOGETHER
+        opened = OPENED if self._together is None else OPENED_TOGETHER
         for slots, crowd in opened.items():
             place = min(range(0, SLOTS, SLOTS // slots), key=sizes.__getitem__)
             if sizes[place] < crowd:

@@ -16,7 +16,7 @@ from voice.media.rtp import HEADER, HEADER_SIZE, MAX_PAYLOAD, VERSION_BITS, RTPE
 
 COMFORT_NOISE = 13
 IDLE_SECONDS = 1.0
-TOGETHER = 25
+TOGETHER = 50
 """Packets that are checked and recorded together at most: code and data of one are in the cache for the next."""
 MAX_PACKET = HEADER_SIZE + MAX_PAYLOAD
 NO_AUDIO = b""
@@ -30,6 +30,10 @@ class Sink(Protocol):
     @property
     def due(self) -> int:
         """How many samples may come before it is to have them; it is asked after each time that it got some."""
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether it can have what is due a quarter of a second later; asked when it got some."""
 
     def frame(self, payload: bytes) -> None: ...
 
@@ -143,6 +147,11 @@ class Receiver:
         """Packets that were taken so far, those that wait among them."""
         waiting = self.waits_at
         return self._received + len(self._times) + (waiting.count if waiting is not None else 0)
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether there is a sink, and it is."""
+        return self._sink is not None and self._sink.is_patient
 
     def timestamp_of(self, data: bytes) -> int | None:
         """The timestamp of a packet of the audio that is heard; None for any other."""

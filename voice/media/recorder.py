@@ -77,6 +77,11 @@ class Recorder:
         """How many samples may come before something is to be done with them."""
         return max(1, self._left)
 
+    @property
+    def is_patient(self) -> bool:
+        """Whether it can have what is due a quarter of a second late: neither its end nor that of the audio is near."""
+        return self._listener.is_patient and self._room > 2 * BLOCK_BYTES
+
     def frame(self, payload: bytes) -> None:
         """Take a payload of any length; never waits for the disk."""
         left = self._left - len(payload)
@@ -93,7 +98,7 @@ class Recorder:
             return
         self._concealer.gap(sum(map(len, self._new)), samples)
         if self._concealer.full:
-            # Not all gaps of half a second in one piece of work: with the audio behind this one it is done.
+            # Not all gaps of a second in one piece of work: with the audio behind this one it is done.
             self._left = min(self._left, samples + 1)
 
     def close(self) -> RecordingResult:

@@ -44,6 +44,11 @@ class SentenceEars:
         """How many samples may come before they are listened to."""
         return max(1, TOGETHER * FRAME_SAMPLES - len(self._waiting))
 
+    @property
+    def is_patient(self) -> bool:
+        """Never: who has spoken waits for an answer."""
+        return False
+
     def frame(self, payload: bytes) -> None:
         """Take a payload of any length."""
         waiting = self._waiting = self._waiting + payload

@@ -24,6 +24,9 @@ END_FRAMES = 14
 ONSET_FRAMES = 15
 WINDOW = 33
 """Samples whose mean is taken away from the one in their middle: a high-pass of linear phase at 200 Hz."""
+_LESS_MEAN, _FRAME_SAMPLES = np.float32(-1 / WINDOW), np.float32(FRAME_SAMPLES)
+_process = webrtcvad._webrtcvad.process
+"""What Vad.is_speech() calls when it has looked at its arguments, which makes it a quarter dearer."""
 NEVER = 1 << 60
 SPEECH = frozenset(last for last in range(0x20) if last.bit_count() >= 3)
 """What the last 5 frames may be, a bit each, where it is speech."""
@@ -47,19 +50,19 @@ class SilenceDetector:
         "_limit",
         "_loud",
         "_lowest",
+        "_model",
         "_oldest",
         "_onsets",
         "_quiet",
         "_recent",
         "_speech",
         "_tail",
-        "_vad",
         "_volume",
         "levels",
     )
 
     def __init__(self, timeout: float | None) -> None:
-        self._vad = webrtcvad.Vad(0)
+        self._model = webrtcvad.Vad(0)._vad
         self._limit = NEVER if timeout is None else round(timeout / FRAME_SECONDS) + END_FRAMES
         self._tail = bytes(2 * WINDOW)
         # Levels of the last 3 s (a ring, `_oldest` is its first), 4 bytes each, and the lowest of them, sorted.
@@ -103,7 +106,7 @@ class SilenceDetector:
     def frames(self, pcm16: bytes) -> bool:
         """Take any number of whole frames of 160 samples; True where the end is reached within them."""
         # One loop with everything at hand: it runs 50 times a second for each call.
-        lowest, recent, limit, is_speech = self._lowest, self._recent, self._limit, self._vad.is_speech
+        lowest, recent, limit, model = self._lowest, self._recent, self._limit, self._model
         active, loud_ones, quiet, start, ended = self._active, self._loud, self._quiet, 0, False
         speech, volume, oldest = self._speech, self._volume, self._oldest
         count = len(recent)
@@ -131,7 +134,7 @@ class SilenceDetector:
             loud = level > gate and level > LOWEST_GATE
             end = start + FRAME_BYTES
             # The VAD hears every frame that is not digital silence: it keeps a model of the noise.
-            voiced = level > DIGITAL_SILENCE and is_speech(pcm16[start:end], SAMPLE_RATE, FRAME_SAMPLES)
+            voiced = level > DIGITAL_SILENCE and _process(model, SAMPLE_RATE, pcm16[start:end], FRAME_SAMPLES)
             start = end
             active = (active << 1 | (loud and voiced)) & 0x1F
             loud_ones = (loud_ones << 1 | loud) & 0xFF
@@ -156,8 +159,10 @@ class SilenceDetector:
         self._tail = pcm16[-2 * WINDOW :]
         samples: NDArray[np.int16] = np.frombuffer(pcm16, "<i2")
         sums = samples.cumsum(dtype=np.int32)
-        middle = samples[WINDOW - WINDOW // 2 : len(samples) - WINDOW // 2]
-        high = (middle - (sums[WINDOW:] - sums[:-WINDOW]) * (1 / WINDOW)).reshape(-1, FRAME_SAMPLES)
-        # As exact as they are kept: a level must be found again among those of the last 3 s.
-        levels: list[float] = np.sqrt(np.einsum("ij,ij->i", high, high) / FRAME_SAMPLES).astype(np.float32).tolist()
+        # Single precision is as exact as they are kept: a level must be found again among those of the last 3 s.
+        high = (sums[WINDOW:] - sums[:-WINDOW]).astype(np.float32)
+        high *= _LESS_MEAN
+        high += samples[WINDOW - WINDOW // 2 : len(samples) - WINDOW // 2]
+        high = high.reshape(-1, FRAME_SAMPLES)
+        levels: list[float] = np.sqrt(np.einsum("ij,ij->i", high, high) / _FRAME_SAMPLES).tolist()
         return levels

@@ -23,13 +23,10 @@ from voice.media.repacket import Repacketiser, samples_of
 from voice.media.sender import Playback, Sender
 from voice.media.sentence import SentenceEars
 from voice.media.statistics import StreamStatistics
-from voice.media.together import READS_SELDOM
 from voice.weak import weakly
 
 LAWS = {PayloadType.PCMU: Law.PCMU, PayloadType.PCMA: Law.PCMA}
 HOLD_FACTOR = 10
-PATIENT = 2 * READS_SELDOM
-"""Packets that a recording can wait for at least where it is read seldom."""
 
 
 class _Own:
@@ -304,11 +301,10 @@ class MediaStream(_Own, RTPClient):
 
     def check(self, now: float) -> None:
         """Once a second: RTCP, silence that nobody sends, and the media time-out."""
-        if self._control is not None:
-            self._control.attend(now)
-            if self._socket is not None and not self._socket.is_plain:
-                self._take_unread()
-                self.read_apart()
+        reported = self._control is not None and self._control.attend(now)
+        if reported and self._socket is not None and not self._socket.is_plain:
+            self._take_unread()
+            self.read_apart()
         # Also where packets come: comfort noise and keys bring no audio.
         if self._sending and self._receiver.is_idle(now):
             self._take_unread()
@@ -366,9 +362,7 @@ class MediaStream(_Own, RTPClient):
     @property
     def _is_patient(self) -> bool:
         """A recording that goes on for a while: what comes need not be looked at at once, but for reports (RTCP)."""
-        if self._control is not None and self._control.is_muxed:
-            return False
-        return self._sink is not None and self._sink is not self._ears and self._receiver.due > PATIENT
+        return self._receiver.is_patient and not (self._control is not None and self._control.is_muxed)
 
     def _suit_reading(self) -> None:
         """Read seldom or often, as it suits whoever listens now: the next packet joins the others of that kind."""

@@ -24,18 +24,33 @@ class Place:
 
 
 Kind = TypeVar("Kind", bound=Place)
+Slices = TypeVar("Slices")
 
 
-class Table(Generic[Kind]):
+class Table(Generic[Kind, Slices]):
     """Columns grow as needed. Each row has as many requests as the table says, which lie behind each other."""
 
     COLUMNS: ClassVar[Columns]
     """Name, type, and shape of one row of each: attributes of the table, of which the first len(places) count."""
+    cells: dict[str, memoryview]
+    """The numbers of each column one behind the other. To read or write one of them in an array is ten times dearer,
+    and takes several kB of stack, which each thread that did so would keep."""
 
     def __init__(self, requests: int = 1) -> None:
         self.places: list[Kind] = []
+        self._whole: Slices | None = None
         self.requests = np.zeros((0, requests), REQUEST)
         self._grow(FIRST_ROWS)
+
+    def whole(self) -> Slices:
+        """The rows that count. Kept while they are the same: to slice a column costs as much as to add to it."""
+        if self._whole is None:
+            self._whole = self.slices(slice(0, len(self.places)))
+        return self._whole
+
+    def slices(self, rows: slice) -> Slices:
+        """These rows of what is worked on."""
+        raise NotImplementedError
 
     def requests_of(self, rows: slice) -> tuple[int, int, int]:
         """Where the addresses of their requests are, how many they are, and the number of the first."""
@@ -54,11 +69,17 @@ class Table(Generic[Kind]):
                 vars(self).update(before)
                 raise
         place.row = len(self.places)
+        try:
+            self.lay_out(place)
+        except BaseException:
+            place.row = -1
+            raise
+        self._whole = None
         self.places.append(place)
-        self.lay_out(place)
 
     def remove(self, place: Kind) -> None:
         """The last row takes its place."""
+        self._whole = None
         last = self.places.pop()
         if last is place:
             last.row = -1
@@ -76,8 +97,14 @@ class Table(Generic[Kind]):
         raise NotImplementedError
 
     def _grow(self, rows: int) -> None:
+        cells = {}
         for name, (kind, shape) in self.COLUMNS.items():
-            setattr(self, name, _grown(getattr(self, name, None), rows, kind, shape))
+            column = _grown(getattr(self, name, None), rows, kind, shape)
+            setattr(self, name, column)
+            if column.dtype.names is None:
+                cells[name] = column.reshape(-1).data
+        # Any thread may look into them at any time.
+        self.cells = cells
         self.requests = _grown(self.requests, rows, REQUEST, self.requests.shape[1:])
         first = self.requests.ctypes.data
         self._pointers = first + np.arange(self.requests.size, dtype=np.uint64) * np.uint64(REQUEST.itemsize)

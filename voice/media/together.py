@@ -18,6 +18,8 @@ MOST_STREAMS = 400
 """Of a table; others send and read by themselves. A core carries fewer."""
 SELDOM = 4
 """Rounds of 20 ms between two visits of who need not be visited often."""
+CROWD = 100
+"""Of a table that is read seldom: from there on the next one is filled."""
 READS_OFTEN, READS_SELDOM = 3, SELDOM + 2
 """Datagrams that are read at a visit: two more than come meanwhile on a steady line. Who has all of them is visited
 again at once (voice.media.arrivals)."""
@@ -52,12 +54,18 @@ class Together:
 
     def read_for(self, stream: Member, receiver: Receiver, slot: int, seldom: bool) -> bool:
         """Read for it from now on, in this slot; False where it must do so itself."""
-        table = min(self._seldom[slot], key=lambda one: len(one.places)) if seldom else self._often[slot]
+        table = self._seldom_table(slot) if seldom else self._often[slot]
         if len(table.places) >= MOST_STREAMS:
             return False
         # Not within: what a sink raises is no lack of memory.
         receiver.settle()
         return self._if_there_is_memory(lambda: table.join(stream, receiver))
+
+    def _seldom_table(self, slot: int) -> Arrivals:
+        """The first that is not crowded: to visit few costs as much as to visit many. The emptiest where all are."""
+        tables = self._seldom[slot]
+        free = (table for table in tables if len(table.places) < CROWD)
+        return next(free, None) or min(tables, key=lambda table: len(table.places))
 
     @staticmethod
     def leave(sender: Sender | None, receiver: Receiver | None) -> None:
