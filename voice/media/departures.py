@@ -18,6 +18,7 @@ from voice.media.table import Columns, Place, Table
 
 log = logging.getLogger(__name__)
 HEADER = np.dtype([("version", "u1"), ("second", "u1"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4")])
+SEQUENCE, TIMESTAMP = slice(2, 4), slice(4, 8)
 FOR_EVER = 1 << 60
 _ONE, _FRAME = np.uint16(1), np.uint32(FRAME_SAMPLES)
 
@@ -36,20 +37,35 @@ class Departure(Place):
     @property
     def position(self) -> int:
         """The sample of the playback that is sent next."""
-        return self.end - FRAME_SAMPLES * self._told("left")
+        return self.end - FRAME_SAMPLES * self._told(self._left)
 
     @property
     def numbers(self) -> tuple[int, int, int]:
         """Sequence and timestamp of the next packet, and how many were sent."""
-        return self._told("sequence"), self._told("timestamp"), self._told("sent")
+        return self._told(self._sequence), self._told(self._timestamp), self._told(self._sent)
 
-    def _told(self, column: str) -> int:
+    def _told(self, value_of: Callable[[int], int]) -> int:
         """Any thread may ask, also while the row is moved and the table grows."""
         while True:
             row = self.row
-            value = int(self.table.cells[column][row])
+            value = value_of(row)
             if row == self.row:
                 return value
+
+    def _left(self, row: int) -> int:
+        return int(self.table.cells["left"][row])
+
+    def _sent(self, row: int) -> int:
+        return int(self.table.cells["total"][row]) - self._left(row)
+
+    def _sequence(self, row: int) -> int:
+        return int.from_bytes(self._header(row)[SEQUENCE], "big")
+
+    def _timestamp(self, row: int) -> int:
+        return int.from_bytes(self._header(row)[TIMESTAMP], "big")
+
+    def _header(self, row: int) -> memoryview:
+        return self.table.cells["headers"][row * HEADER_SIZE : (row + 1) * HEADER_SIZE]
 
 
 class Departures(Table[Departure, "Sent"]):
@@ -59,19 +75,17 @@ class Departures(Table[Departure, "Sent"]):
     """
 
     COLUMNS: ClassVar[Columns] = {
-        "sequence": (np.uint16, ()),
-        "timestamp": (np.uint32, ()),
-        "sent": (np.int64, ()),
-        # How many packets there are, and how far the audio of each is from that of the one before.
+        # How many packets there are, how many will have been sent by then, and how far the audio of each is from that
+        # of the one before.
         "left": (np.int64, ()),
+        "total": (np.int64, ()),
         "step": (np.uint64, ()),
+        # Of the next packet.
         "headers": (HEADER, ()),
         "buffers": (BUFFER, (2,)),
     }
-    sequence: NDArray[np.uint16]
-    timestamp: NDArray[np.uint32]
-    sent: NDArray[np.int64]
     left: NDArray[np.int64]
+    total: NDArray[np.int64]
     step: NDArray[np.uint64]
     headers: NDArray[np.void]
     buffers: NDArray[np.void]
@@ -95,9 +109,8 @@ class Departures(Table[Departure, "Sent"]):
         place = Departure(self, stream, sender, playback)
         self.add(place)
         row = place.row
-        self.headers[row] = VERSION_BITS, sender.payload_type, 0, 0, sender.ssrc
-        self.sequence[row], self.timestamp[row], self.sent[row] = sender.sequence, sender.timestamp, sender.sent
-        self.left[row] = packets
+        self.headers[row] = VERSION_BITS, sender.payload_type, sender.sequence, sender.timestamp, sender.ssrc
+        self.left[row], self.total[row] = packets, packets + sender.sent
         self.step[row] = 0 if playback is None else FRAME_SAMPLES
         audio = _address(sender.silence) if playback is None else _address(playback.payload) + playback.position
         self.buffers[row, 1] = audio, FRAME_SAMPLES
@@ -129,10 +142,13 @@ class Departures(Table[Departure, "Sent"]):
         if not self.places:
             return
         rows = self.whole()
-        rows.sequences_sent[...] = rows.sequence
-        rows.timestamps_sent[...] = rows.timestamp
         try:
-            rows.sent += self._submission.run(*rows.requests) >= 0
+            results = self._submission.run(*rows.requests)
+            if results.min() < 0:
+                rows.total -= results < 0
+        except OSError:
+            rows.total -= 1
+            raise
         finally:
             # Where it failed some have been sent: no number stands for two packets.
             rows.sequence += _ONE
@@ -158,22 +174,11 @@ class Departures(Table[Departure, "Sent"]):
 class Sent:
     """What changes with each packet, of some rows."""
 
-    __slots__ = (
-        "audio",
-        "left",
-        "requests",
-        "sent",
-        "sequence",
-        "sequences_sent",
-        "step",
-        "timestamp",
-        "timestamps_sent",
-    )
+    __slots__ = ("audio", "left", "requests", "sequence", "step", "timestamp", "total")
 
     def __init__(self, table: Departures, rows: slice) -> None:
-        self.sequence, self.timestamp = table.sequence[rows], table.timestamp[rows]
-        self.sequences_sent, self.timestamps_sent = table.headers["sequence"][rows], table.headers["timestamp"][rows]
-        self.sent, self.left, self.step = table.sent[rows], table.left[rows], table.step[rows]
+        self.sequence, self.timestamp = table.headers["sequence"][rows], table.headers["timestamp"][rows]
+        self.left, self.total, self.step = table.left[rows], table.total[rows], table.step[rows]
         self.audio = table.buffers["address"][rows, 1]
         self.requests = table.requests_of(rows)
 

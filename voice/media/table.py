@@ -33,8 +33,8 @@ class Table(Generic[Kind, Slices]):
     COLUMNS: ClassVar[Columns]
     """Name, type, and shape of one row of each: attributes of the table, of which the first len(places) count."""
     cells: dict[str, memoryview]
-    """The numbers of each column one behind the other. To read or write one of them in an array is ten times dearer,
-    and takes several kB of stack, which each thread that did so would keep."""
+    """The numbers of each column, or its bytes, one behind the other. To read or write one of them in an array is ten
+    times dearer, and takes several kB of stack, which each thread that did so would keep."""
 
     def __init__(self, requests: int = 1) -> None:
         self.places: list[Kind] = []
@@ -101,8 +101,7 @@ class Table(Generic[Kind, Slices]):
         for name, (kind, shape) in self.COLUMNS.items():
             column = _grown(getattr(self, name, None), rows, kind, shape)
             setattr(self, name, column)
-            if column.dtype.names is None:
-                cells[name] = column.reshape(-1).data
+            cells[name] = (column if column.dtype.names is None else column.view(np.uint8)).reshape(-1).data
         # Any thread may look into them at any time.
         self.cells = cells
         self.requests = _grown(self.requests, rows, REQUEST, self.requests.shape[1:])
