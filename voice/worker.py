@@ -221,15 +221,13 @@ class VoiceWorker:
             leg.reject(500, "Server Internal Error")
         finally:
             leg.hangup()
-            # What the other side has reported is read as the stream goes.
-            self._loop.call(lambda: None)
             self._log_call(leg, call, mailbox, outcome, time.monotonic() - began)
             self._threads.discard(threading.current_thread())
 
     def _log_call(
         self, leg: SipCall, call: Call, mailbox: MailboxFacts | None, outcome: Outcome, seconds: float
     ) -> None:
-        media = leg.stream.statistics
+        media = leg.stream.last_statistics()
         self._live.count(media, kept=bool(outcome.message))
         served = call.served or mailbox
         log.info(

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import settings
 
 from tests.media.peer import Peer, Side
+from tests.media.tables import Line
+from tests.support import missing
 from voice.media.loop import MediaLoop
+from voice.media.submission import Submission
 
 settings.register_profile("media", deadline=None, database=None)
 settings.load_profile("media")
@@ -48,6 +51,30 @@ def side(loop: MediaLoop, peer: Peer) -> Iterator[Side]:
     yield side
     side.stream.stop()
     side.wait_closed()
+
+
+@pytest.fixture
+def submission() -> Iterator[Submission]:
+    try:
+        submission = Submission(1000)
+    except OSError as error:
+        missing(f"this system has no io_submit: {error}")
+    yield submission
+    submission.close()
+
+
+@pytest.fixture
+def lines() -> Iterator[Callable[[Line], Line]]:
+    """Closes lines when the test is over."""
+    made: list[Line] = []
+
+    def keep(line: Line) -> Line:
+        made.append(line)
+        return line
+
+    yield keep
+    for line in made:
+        line.close()
 
 
 class VirtualTime:

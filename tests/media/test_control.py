@@ -222,6 +222,22 @@ def test_both_on_one_port(loop: MediaLoop, peer: Peer, monkeypatch: pytest.Monke
     side.wait_closed()
 
 
+@pytest.mark.parametrize("is_over", [False, True], ids=["before its end", "at its end"])
+def test_what_was_reported_last_is_known_at_the_end(
+    loop: MediaLoop, peer: Peer, reporter: Reporter, is_over: bool
+) -> None:
+    """Reports are read when one of ours is due, which the last one of a call has no time to wait for."""
+    side = Side(loop, peer, control=reporter.address)
+    side.stream.start()
+    reporter.send(side, build(peer.ssrc, "peer", None, ReportBlock(our_ssrc(peer), 0, 7, 0, 0, 0, 0)))
+    if is_over:
+        side.stream.stop()
+        side.wait_closed()
+    assert side.stream.last_statistics().peer_lost == 7
+    side.stream.stop()
+    side.wait_closed()
+
+
 def test_jitter_is_measured_by_the_kernel_s_clock(loop: MediaLoop, reporting: Side, peer: Peer) -> None:
     """Packets that stand 20 ms apart by their timestamps and come at once are 20 ms off each."""
     peer.say(reporting.stream, numbered(5), FAST)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import mmap
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from voice.media import FRAME_SAMPLES, FRAME_SECONDS
 from voice.media.alike import DATAGRAM_BYTES
-from voice.media.member import Member
+from voice.media.member import Member, attempt
 from voice.media.receiver import TOGETHER, Receiver
 from voice.media.rtp import HEADER_SIZE, VERSION_BITS
 from voice.media.submission import BUFFER, READ, Submission
 from voice.media.table import Columns, Place, Table
 
-log = logging.getLogger(__name__)
 WORDS = HEADER_SIZE // 4
 """A header is looked at as three of them: its start with the sequence number, the timestamp, and the SSRC."""
 STEP = np.array([1, FRAME_SAMPLES, 0], np.uint32)
@@ -206,7 +205,7 @@ class Arrivals(Table[Waiting, "Read"]):
             elif due[row]:
                 told.append((place, []))
         for place, datagrams in told:
-            self._tell(place.stream, datagrams, now)
+            attempt(place.stream, "receiving", partial(_tell, place.stream, datagrams, now), self._on_broken)
         return behind
 
     def _follow(self, rows: Read, sizes: NDArray[np.int64]) -> NDArray[np.intp]:
@@ -220,17 +219,6 @@ class Arrivals(Table[Waiting, "Read"]):
         rows.header += taken.astype(np.uint32)[:, None, None] * STEP
         rows.audio += (taken * FRAME_SAMPLES).astype(np.uint64)[:, None]
         return taken
-
-    def _tell(self, stream: Member, datagrams: list[bytes], now: float) -> None:
-        """The stream takes what waits, and then these."""
-        try:
-            stream.settle()
-            # What is read together did not come together: nothing is filled up because it was read late.
-            for behind, datagram in zip(range(len(datagrams) - 1, -1, -1), datagrams, strict=True):
-                stream.take_apart(datagram, now - behind * FRAME_SECONDS)
-        except Exception:
-            log.exception("call=%s media failed while receiving", stream.name)
-            self._on_broken(stream)
 
 
 class Read:
@@ -246,3 +234,11 @@ class Read:
         self.headers = table.headers[rows]
         self.audio = table.buffers["address"][rows, :, AUDIO_PART]
         self.requests = table.requests_of(rows)
+
+
+def _tell(stream: Member, datagrams: list[bytes], now: float) -> None:
+    """The stream takes what waits, and then these."""
+    stream.settle()
+    # What is read together did not come together: nothing is filled up because it was read late.
+    for behind, datagram in zip(range(len(datagrams) - 1, -1, -1), datagrams, strict=True):
+        stream.take_apart(datagram, now - behind * FRAME_SECONDS)

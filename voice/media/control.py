@@ -84,7 +84,7 @@ class Control:
         """
         is_time = now >= self._next
         if is_time:
-            self._read()
+            self.read()
             first, self._next = not self._next, now + REPORT_SECONDS * random.uniform(0.5, 1.5)
             if not first and not self._peer_left:
                 self._send(goodbye=False)
@@ -101,7 +101,7 @@ class Control:
 
     def close(self) -> None:
         """Read what has come, say goodbye where something was said before, and give the port back."""
-        self._read()
+        self.read()
         if self._reported:
             self._send(goodbye=True)
         if self._socket is not None:
@@ -130,7 +130,8 @@ class Control:
             if trip < 60:
                 self.round_trip = trip
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Take what has come so far."""
         if self._socket is None:
             return
         for _ in range(READ_AT_ONCE):

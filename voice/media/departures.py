@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -10,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice.media import FRAME_SAMPLES
-from voice.media.member import Member
+from voice.media.member import Member, attempt
 from voice.media.rtp import HEADER_SIZE, VERSION_BITS
 from voice.media.sender import Playback, Sender
 from voice.media.submission import BUFFER, WRITE, Submission
 from voice.media.table import Columns, Place, Table
 
-log = logging.getLogger(__name__)
 HEADER = np.dtype([("version", "u1"), ("second", "u1"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4")])
 SEQUENCE, TIMESTAMP = slice(2, 4), slice(4, 8)
 FOR_EVER = 1 << 60
@@ -163,11 +161,7 @@ class Departures(Table[Departure, "Sent"]):
         """Of whom nothing is left sends the next packet by himself."""
         ending = [self.places[row] for row in np.flatnonzero(self.left[: len(self.places)] <= 0).tolist()]
         for place in ending:
-            try:
-                place.stream.send_apart()
-            except Exception:
-                log.exception("call=%s media failed while sending", place.stream.name)
-                self._on_broken(place.stream)
+            attempt(place.stream, "sending", place.stream.send_apart, self._on_broken)
         self._soonest = int(self.left[: len(self.places)].min(initial=FOR_EVER))
 
 

@@ -8,12 +8,13 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from queue import SimpleQueue
 
 from voice.media import FRAME_SECONDS
 from voice.media.alike import Arrival
-from voice.media.member import Member, Stream
+from voice.media.member import Member, Stream, attempt
 from voice.media.receiver import Receiver
 from voice.media.sender import Sender
 from voice.media.together import Together
@@ -57,7 +58,7 @@ class MediaLoop:
         # Who has a turn in each slot, and who of them sends by itself.
         self._slots: list[dict[Stream, None]] = [{} for _ in range(SLOTS)]
         self._ticks: list[dict[Stream, Callable[[], None]]] = [{} for _ in range(SLOTS)]
-        self._readers: dict[int, Callable[[], None]] = {}
+        self._readers: dict[int, Stream] = {}
         self._streams: dict[Stream, tuple[int, int]] = {}
         self._epoll = select.epoll()
         self._running = False
@@ -217,12 +218,8 @@ class MediaLoop:
             events = poll(0, limit)
             if not events:
                 return
-            for descriptor, _event in events:
-                try:
-                    readers[descriptor]()
-                except Exception:
-                    log.exception("media failed while receiving")
-                    self._drop_reader(descriptor)
+            for stream in [readers[descriptor] for descriptor, _event in events]:
+                attempt(stream, "receiving", stream.receive, self._give_up)
 
     def _send(self, place: int) -> None:
         # Whoever sends by himself joins the others after that, and leaves them after they have sent.
@@ -230,11 +227,7 @@ class MediaLoop:
         if self._together is not None:
             self._try_together(lambda together: together.send(place))
         for stream, tick in alone:
-            try:
-                tick()
-            except Exception:
-                log.exception("call=%s media failed while sending", stream.name)
-                self._give_up(stream)
+            attempt(stream, "sending", tick, self._give_up)
 
     def _try_together(self, act: Callable[[Together], object]) -> None:
         """Go on one by one where that fails."""
@@ -250,11 +243,7 @@ class MediaLoop:
     def _check(self, slot: dict[Stream, None], turn: int) -> None:
         """Check a part of the slot: all at once would make packets late, and one by one would cost more."""
         for stream in tuple(islice(slot, turn, None, CHECK_PARTS)):
-            try:
-                stream.check(self.now)
-            except Exception:
-                log.exception("call=%s media failed", stream.name)
-                self._give_up(stream)
+            attempt(stream, "being checked", partial(stream.check, self.now), self._give_up)
 
     def _command(self, command: Callable[[], None]) -> None:
         try:
@@ -287,7 +276,7 @@ class MediaLoop:
 
     def _listen_to(self, stream: Stream, descriptor: int) -> None:
         self._epoll.register(descriptor, select.EPOLLIN)
-        self._readers[descriptor] = stream.receive
+        self._readers[descriptor] = stream
 
     def _leave(self, stream: Stream, place: int) -> None:
         self._slots[place].pop(stream, None)
@@ -309,12 +298,6 @@ class MediaLoop:
 
     def _give_up(self, stream: Stream) -> None:
         self._remove(stream, broken=True)
-
-    def _drop_reader(self, descriptor: int) -> None:
-        for stream, (its, _) in list(self._streams.items()):
-            if its == descriptor:
-                log.error("call=%s its media is given up", stream.name)
-                self._remove(stream, broken=True)
 
     def _end(self) -> None:
         self._running = False

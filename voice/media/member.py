@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import logging
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+log = logging.getLogger(__name__)
 
 
 class Stream(Protocol):
@@ -38,3 +42,15 @@ class Member(Stream, Protocol):
 
     def go_apart(self) -> None:
         """Send and read by yourself from now on."""
+
+
+S = TypeVar("S", bound=Stream)
+
+
+def attempt(stream: S, doing: str, act: Callable[[], object], on_broken: Callable[[S], object]) -> None:
+    """Do something for one stream: what fails there ends that call alone, and is logged. doing: for the log."""
+    try:
+        act()
+    except Exception:
+        log.exception("call=%s media failed while %s", stream.name, doing)
+        on_broken(stream)

@@ -266,6 +266,12 @@ class MediaStream(_Own, RTPClient):
             *(self._control.figures if self._control is not None else ()),
         )
 
+    def last_statistics(self) -> StreamStatistics:
+        """All packets, and what the peer has reported up to now: it is read here, in the loop's thread."""
+        if self._control is not None:
+            self._loop.call(self._control.read)
+        return self.statistics
+
     def read(self, length: int = 160, blocking: bool = True) -> bytes:
         """pyVoIP's way of 8-bit linear audio is not offered; see record()."""
         raise NotImplementedError("use record()")

@@ -8,7 +8,7 @@ from itertools import chain
 
 from voice.media.arrivals import Arrivals, Waiting
 from voice.media.departures import Departure, Departures
-from voice.media.member import Member
+from voice.media.member import Member, attempt
 from voice.media.receiver import Receiver
 from voice.media.sender import Sender
 from voice.media.submission import Submission
@@ -18,7 +18,7 @@ MOST_STREAMS = 400
 """Of a table; others send and read by themselves. A core carries fewer."""
 SELDOM = 4
 """Rounds of 20 ms between two visits of who need not be visited often."""
-CROWD = 100
+FILLED = 100
 """Of a table that is read seldom: from there on the next one is filled."""
 READS_OFTEN, READS_SELDOM = 3, SELDOM + 2
 """Datagrams that are read at a visit: two more than come meanwhile on a steady line. Who has all of them is visited
@@ -62,9 +62,9 @@ class Together:
         return self._if_there_is_memory(lambda: table.join(stream, receiver))
 
     def _seldom_table(self, slot: int) -> Arrivals:
-        """The first that is not crowded: to visit few costs as much as to visit many. The emptiest where all are."""
+        """The first that is not filled: to visit few costs as much as to visit many. The emptiest where all are."""
         tables = self._seldom[slot]
-        free = (table for table in tables if len(table.places) < CROWD)
+        free = (table for table in tables if len(table.places) < FILLED)
         return next(free, None) or min(tables, key=lambda table: len(table.places))
 
     @staticmethod
@@ -89,11 +89,7 @@ class Together:
         arrivals = chain(self._often, *self._seldom)
         streams = {place.stream for table in self._departures for place in table.places}
         for stream in streams | {place.stream for table in arrivals for place in table.places}:
-            try:
-                stream.go_apart()
-            except Exception:
-                log.exception("call=%s media failed while receiving", stream.name)
-                self._on_broken(stream)
+            attempt(stream, "receiving", stream.go_apart, self._on_broken)
         self._submission.close()
 
     def _if_there_is_memory(self, join: Callable[[], bool]) -> bool:
