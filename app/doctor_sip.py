@@ -8,6 +8,7 @@ import socket
 from app.config import Settings
 from app.errors import Unavailable
 from app.findings import Doubtful, Wrong
+from app.net.addresses import bracketed
 from app.services import workers
 
 ANSWER_SECONDS = 3.0
@@ -19,7 +20,7 @@ def sip(settings: Settings) -> str:
         return 'switched off: [proxy] addons does not name "voicemail"'
     wildcards = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
     host = wildcards.get(settings.sip.host, settings.sip.host)
-    where = f"UDP {host}:{settings.sip.port}"
+    where = f"UDP {bracketed(host)}:{settings.sip.port}"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as peer:
         peer.settimeout(ANSWER_SECONDS)
@@ -35,7 +36,7 @@ def sip(settings: Settings) -> str:
 
 
 def _options(host: str, port: int, own_port: int) -> bytes:
-    host = f"[{host}]" if ":" in host else host
+    host = bracketed(host)
     token = secrets.token_hex(8)
     lines = (
         f"OPTIONS sip:doctor@{host}:{port} SIP/2.0",

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.net.addresses import bracketed
+
 LANGUAGES = ("en", "zh", "ja", "es", "fr")
 WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -366,8 +368,7 @@ class Settings:
     def public_url(self) -> str:
         """The portal's address for people, without a slash at the end."""
         host = "127.0.0.1" if self.web.host in WILDCARDS else self.web.host
-        host = f"[{host}]" if ":" in host else host
-        return (self.web.public_url or f"http://{host}:{self.web.port}").rstrip("/")
+        return (self.web.public_url or f"http://{bracketed(host)}:{self.web.port}").rstrip("/")
 
     @property
     def rtp_range(self) -> tuple[int, int]:

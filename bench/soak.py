@@ -160,8 +160,18 @@ class Load:
         caller.hang_up()
 
 
-def run(folder: Path, seconds: float, calls: int, port: int = PORT, **variables: str) -> Soaked:
-    """Soak a new voice worker in `folder` with `calls` calls at a time; variables: further settings."""
+def run(
+    folder: Path,
+    seconds: float,
+    calls: int,
+    port: int = PORT,
+    on_round: Callable[[Round], None] = lambda _round: None,
+    **variables: str,
+) -> Soaked:
+    """Soak a new voice worker in `folder` with `calls` calls at a time.
+
+    on_round: told each round when it is over; variables: further settings.
+    """
     rounds: list[Round] = []
     count = max(LEAST_ROUNDS, round(seconds / ROUND_SECONDS))
     with servers.voice_worker(folder, port, [], **variables) as server:
@@ -172,14 +182,12 @@ def run(folder: Path, seconds: float, calls: int, port: int = PORT, **variables:
                 # What all others are compared with, and what is left at the end.
                 time.sleep(SETTLE_SECONDS)
             rounds.append(_idle(server, load, rounds))
-            if count > LEAST_ROUNDS:
-                _show(rounds[-1:])
-        if count > LEAST_ROUNDS:
-            time.sleep(LAST_TRANSACTION_SECONDS)
+            on_round(rounds[-1])
+        time.sleep(LAST_TRANSACTION_SECONDS)
     log = server.log.read_text(errors="replace")
     left = _LEFT.search(log)
     _, dialogs, transactions = map(int, left.groups()) if left else (-1, -1, -1)
-    return Soaked(rounds, dialogs, transactions if count > LEAST_ROUNDS else 0, log.count("Traceback") + (left is None))
+    return Soaked(rounds, dialogs, transactions, log.count("Traceback") + (left is None))
 
 
 def _idle(server: Server, load: Load, before: list[Round]) -> Round:
@@ -240,7 +248,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=20, help="calls at a time; default: %(default)s")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
-        soaked = run(Path(name) / "instance", arguments.seconds, arguments.calls)
+        soaked = run(Path(name) / "instance", arguments.seconds, arguments.calls, on_round=lambda one: _show([one]))
     _show(soaked.rounds)
     return 0 if show_verdicts(lines(soaked)) else 1
 

@@ -58,16 +58,17 @@ def _start(workers: int, worker: int | None) -> int:
         return _wait_switched_off()
     if worker is None and workers > 1:
         return run_workers(settings, workers)
-    return _run(share(settings, worker or 0, workers))
+    # A call to several contacts rings at all of them, and each of us answers at once: the first alone registers.
+    return _run(share(settings, worker or 0, workers), registers=not worker)
 
 
-def _run(settings: Settings) -> int:
+def _run(settings: Settings, registers: bool) -> int:
     from voice.worker import VoiceWorker
 
     share_one_arena()
     # Short turns: the media loop must get the interpreter within its 10 ms.
     sys.setswitchinterval(0.001)
-    worker = VoiceWorker(settings)
+    worker = VoiceWorker(settings, registers)
     failed = _watch_threads()
     try:
         worker.start(_asked_to_stop)

@@ -16,6 +16,7 @@ from voice.errors import SpoolError
 from voice.mailbox import MailboxFacts
 from voice.media import SAMPLE_RATE
 from voice.media.g711 import Law
+from voice.media.recorder import RecordingResult
 from voice.media.wav import HEADER_SIZE
 from voice.verbs.record import Recorded
 
@@ -158,7 +159,7 @@ class Take:
 
     def _complete(self, recorded: Recorded, *, kept: bool) -> None:
         result = recorded.result
-        samples = self._keep_tail(recorded) if kept else None
+        samples = self._keep_tail(recorded.result) if kept else None
         size = result.size if samples is None else HEADER_SIZE + samples
         if samples is not None or self._entry.sidecar.state == spool.RECORDING:
             self._entry.finish(
@@ -179,9 +180,9 @@ class Take:
             return
         self._committer.save(self.id)
 
-    def _keep_tail(self, recorded: Recorded) -> int | None:
+    def _keep_tail(self, result: RecordingResult) -> int | None:
         """Keep what is to be cut off; samples of the message, or None where it is all of the recording."""
-        samples = trimming.end_of_message(recorded, self._rules.trailing_silence)
+        samples = trimming.end_of_message(result, self._rules.trailing_silence)
         if samples is None or not self._rules.keep_trimmed:
             return samples
         try:

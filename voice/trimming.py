@@ -12,13 +12,11 @@ from pathlib import Path
 
 from voice.media import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, wav
 from voice.media.g711 import Law
+from voice.media.recorder import RecordingResult
 from voice.media.wav import HEADER_SIZE
 from voice.media.writer import sync_folder
-from voice.verbs.record import HANGUP, SILENCE, TONE, Recorded
 
 FOLDER = "trimmed"
-ENDINGS = (SILENCE, TONE, HANGUP)
-"""After a key, or at the longest duration, a message is what was recorded."""
 WORTH_SAMPLES = SAMPLE_RATE // 10
 
 
@@ -27,14 +25,12 @@ def tail_of(recording: Path) -> Path:
     return recording.parent / FOLDER / recording.name
 
 
-def end_of_message(recorded: Recorded, trailing: float) -> int | None:
-    """Samples of a recording that are the message; None where all of it is.
+def end_of_message(recorded: RecordingResult, trailing: float) -> int | None:
+    """Samples of a recording that are the message, whatever ended it; None where all of it is.
 
     trailing: seconds that are left after the last word. Where it is not sure when that was said, only a tone is cut.
     """
-    heard, total = recorded.result.heard, round(recorded.result.duration * SAMPLE_RATE)
-    if recorded.ended_by not in ENDINGS:
-        return None
+    heard, total = recorded.heard, round(recorded.duration * SAMPLE_RATE)
     ends = [total]
     if heard.tone_start is not None:
         ends.append(heard.tone_start)

@@ -39,7 +39,8 @@ KEEPER_START_SECONDS = 20.0
 class VoiceWorker:
     """One process's calls. start() answers calls, drain() takes no more, stop() ends what still runs."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, registers: bool = True) -> None:
+        """registers: with the registrar of the settings; False where another worker of this host does it."""
         self._settings = settings
         self._keeper = KeeperClient(snapshot_path(settings.instance))
         self._live = LiveCalls(self._keeper.tell)
@@ -79,6 +80,7 @@ class VoiceWorker:
             on_call=self._on_call,
             media_timeout=settings.sip.media_timeout,
             account=_account(settings),
+            registers=registers,
             gate_rules=_gate_rules(settings),
             credentials=_credentials(settings),
             subscription_rules=SubscriptionRules(

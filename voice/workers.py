@@ -46,9 +46,8 @@ def share(settings: Settings, index: int, workers: int) -> Settings:
     first = low + 2 * pairs * index
     ports = f"{first}-{first + 2 * pairs - 1}"
     sip = replace(settings.sip, port=settings.sip.port + 2 * index, rtp_ports=ports)
-    # A call to several contacts rings at all of them, and each of us answers at once: the first alone registers, and
-    # the same one tells a PBX of waiting messages.
-    return replace(settings, sip=sip if index == 0 else replace(sip, registrar="", mwi_target="off"))
+    # One of us tells a PBX of waiting messages.
+    return replace(settings, sip=sip if index == 0 else replace(sip, mwi_target="off"))
 
 
 def end_with_parent(parent: int) -> None:

@@ -23,6 +23,7 @@ def listing() -> Response:
 def as_json(call: workers.LiveCall) -> dict[str, Any]:
     """A call as programs see it; times are UTC, RFC 3339."""
     return {
+        "id": call.key,
         "extension": call.extension,
         "caller": call.caller_number,
         "caller_name": call.caller_name,

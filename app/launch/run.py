@@ -22,6 +22,7 @@ from app.launch.log_watch import LogWatch
 from app.launch.orphans import adopt_orphans, kill_children
 from app.launch.terminal import Terminal
 from app.launch.test_call import TestCall
+from app.net.addresses import bracketed
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_SECONDS = 0.2
@@ -104,7 +105,7 @@ class House:
 
         self._terminal.say("Starting ...")
         self._wait(supervisor, all_ready, lambda: f"waiting for {' and '.join(part.name for part in waiting)}")
-        sip = f"SIP on UDP {settings.sip.host}:{settings.sip.port}"
+        sip = f"SIP on UDP {bracketed(settings.sip.host)}:{settings.sip.port}"
         if not settings.voice_enabled:
             sip = 'the voice worker is switched off: [proxy] addons does not name "voicemail"'
         self._terminal.say(f"Voicemail Pro is ready: {settings.public_url}/  ({sip}). Ctrl-C stops it.")

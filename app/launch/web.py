@@ -7,14 +7,14 @@ import sys
 from typing import NoReturn
 
 from app.config import Settings, SettingsError, load_settings
+from app.net.addresses import bracketed
 
 
 def gunicorn(settings: Settings) -> list[str]:
     """gunicorn's command: one process with threads, so that rates and metrics are counted in one place."""
-    host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
     return [
         sys.executable, "-m", "gunicorn", "wsgi:app",
-        "--bind", f"{host}:{settings.web.port}",
+        "--bind", f"{bracketed(settings.web.host)}:{settings.web.port}",
         "--worker-class", "app.launch.slow_clients.HurryingWorker",
         "--workers", "1",
         "--threads", str(settings.web.threads),

@@ -19,6 +19,7 @@ from typing import IO
 import httpcore
 import httpx
 
+from app.net.addresses import bracketed
 from app.net.connections import Backend, NotAllowed, Resolve, deadline, system_resolve
 
 # It logs whole URLs, which may hold passwords and tokens.
@@ -188,8 +189,7 @@ def checked_url(url: str, longest: int = LONGEST_URL) -> httpx.URL:
 
 def place_of(url: httpx.URL) -> str:
     """Host and port, which is what may be said of a URL in logs and errors."""
-    host = f"[{url.host}]" if ":" in url.host else url.host
-    return f"{host}:{url.port or DEFAULT_PORTS[url.scheme]}"
+    return f"{bracketed(url.host)}:{url.port or DEFAULT_PORTS[url.scheme]}"
 
 
 def basic_of(url: httpx.URL) -> str:

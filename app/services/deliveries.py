@@ -21,6 +21,7 @@ from app.models import Attempt, Delivery, Mailbox, Message, Recording, Webhook
 from app.models.base import database_now
 from app.models.delivery import FAILED, PENDING, RUNNING, SKIPPED
 from app.models.webhook import GLOBAL
+from app.net.addresses import bracketed
 from app.services import audit, fields, messages, outbox, paging
 from app.services.context import settings
 from app.services.events import MESSAGE_CREATED
@@ -220,5 +221,4 @@ def _host(url: str) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return ""
-    host = f"[{host}]" if ":" in host else host
-    return f"{host}:{port}" if port else host
+    return f"{bracketed(host)}:{port}" if port else bracketed(host)

@@ -9,6 +9,7 @@ from typing import Any
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from app.services import workers
+from app.services.workers import LiveCall
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 # Counters of a worker since its start. What a newer worker counts beside them is shown without a sentence.
@@ -45,6 +46,26 @@ def metrics() -> Iterator[Metric]:
     yield GaugeMetricFamily("voicemail_calls", "Calls in progress", sum(_number(row.get("calls")) for row in found))
     yield from _gauges(found)
     yield from _counters(found)
+    yield from _live_calls(workers.calls().calls)
+
+
+def _live_calls(found: list[LiveCall]) -> Iterator[Metric]:
+    """Each call in progress, by its mailbox; who calls is for those who log in."""
+    names = ["worker", "call", "mailbox", "state"]
+    since = GaugeMetricFamily("voicemail_call_start_time_seconds", "Since when a call runs (Unix time)", labels=names)
+    received = GaugeMetricFamily("voicemail_call_packets_received", "RTP packets from the caller so far", labels=names)
+    lost = GaugeMetricFamily("voicemail_call_packets_lost", "RTP packets that never came, so far", labels=names)
+    lost_there = GaugeMetricFamily(
+        "voicemail_call_packets_lost_there", "RTP packets that the caller has lost, where it reports that", labels=names
+    )
+    for call in found:
+        labels = [call.worker, call.key, call.extension, call.state]
+        since.add_metric(labels, call.since.timestamp())
+        received.add_metric(labels, call.received)
+        lost.add_metric(labels, call.lost)
+        if call.lost_there is not None:
+            lost_there.add_metric(labels, call.lost_there)
+    yield from (since, received, lost, lost_there)
 
 
 def _gauges(found: list[dict[str, Any]]) -> Iterator[Metric]:

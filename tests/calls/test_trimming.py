@@ -62,7 +62,7 @@ def payload(path: Path) -> bytes:
     return data
 
 
-@pytest.mark.parametrize("event", [SilenceReached(), HANG_UP])
+@pytest.mark.parametrize("event", [SilenceReached(), HANG_UP, POUND, LimitReached(), MediaTimeout()])
 def test_silence_after_the_last_word_is_cut_to_half_a_second(tmp_path: Path, writer: SpoolWriter, event: Event) -> None:
     everything = sent(SAID, SILENCE)
     take_id = leave(tmp_path, writer, everything, event)
@@ -75,11 +75,9 @@ def test_silence_after_the_last_word_is_cut_to_half_a_second(tmp_path: Path, wri
     assert message + payload(trimming.tail_of(path)) == everything
 
 
-@pytest.mark.parametrize("event", [POUND, LimitReached(), MediaTimeout()])
-def test_after_a_key_and_at_the_longest_duration_a_message_is_what_was_recorded(
-    tmp_path: Path, writer: SpoolWriter, event: Event
-) -> None:
-    everything = sent(SAID, SILENCE)
+@pytest.mark.parametrize("event", [POUND, LimitReached(), HANG_UP])
+def test_of_who_speaks_until_the_end_nothing_is_cut(tmp_path: Path, writer: SpoolWriter, event: Event) -> None:
+    everything = sent(SAID, SILENCE, SAID, np.zeros(3200))
     take_id = leave(tmp_path, writer, everything, event)
     assert payload(tmp_path / f"{take_id}.wav") == everything
     assert not (tmp_path / trimming.FOLDER).exists()

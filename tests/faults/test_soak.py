@@ -1,4 +1,4 @@
-"""After calls of every kind the voice worker holds what it held before: `make soak` in short."""
+"""After calls of every kind the voice worker holds what it held before: two minutes of `make soak`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def test_memory_threads_files_and_sockets_stay_flat(tmp_path: Path) -> None:
     soaked = soak.run(
         tmp_path / "instance",
-        seconds=12.0,
+        seconds=120.0,
         calls=6,
         port=free_port(socket.SOCK_DGRAM),
         RTP_PORTS=rtp_ports(),
@@ -29,4 +29,4 @@ def test_memory_threads_files_and_sockets_stay_flat(tmp_path: Path) -> None:
     # How many calls a busy machine gets through is not what is looked for here.
     broken = [line for line in soak.lines(soaked) if line.verdict == BROKEN and line.what != soak.FAILED]
     assert not broken, soaked
-    assert soaked.rounds[-1].calls - soaked.rounds[-1].failed >= 12, soaked
+    assert soaked.rounds[-1].calls - soaked.rounds[-1].failed >= 60, soaked

@@ -141,10 +141,10 @@ def test_shares_are_whole_pairs_that_no_two_workers_have(tmp_path: Path, ports: 
     assert max(used) <= high
 
 
-def test_the_first_alone_registers_and_tells_a_pbx_of_waiting_messages(tmp_path: Path) -> None:
+def test_the_first_alone_tells_a_pbx_of_waiting_messages_and_all_know_it(tmp_path: Path) -> None:
     settings = make_settings(tmp_path, VOICEMAIL__SIP__REGISTRAR="pbx", VOICEMAIL__SIP__MWI_TARGET="pbx")
     shares = [share(settings, index, 3).sip for index in range(3)]
-    assert [(sip.registrar, sip.mwi_target) for sip in shares] == [("pbx", "pbx"), ("", "off"), ("", "off")]
+    assert [(sip.registrar, sip.mwi_target) for sip in shares] == [("pbx", "pbx"), ("pbx", "off"), ("pbx", "off")]
 
 
 def test_one_worker_has_the_whole_range(tmp_path: Path) -> None:

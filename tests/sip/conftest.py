@@ -73,6 +73,7 @@ def start_phone(
     public_address: str = "",
     gate_rules: GateRules | None = None,
     account: Account | None = None,
+    registers: bool = True,
 ) -> Phone:
     """Try free ports until one can be taken: between asking and taking, somebody else may have it."""
     for _ in range(20):
@@ -87,6 +88,7 @@ def start_phone(
             timer_values=FAST,
             gate_rules=gate_rules,
             account=account,
+            registers=registers,
         )
         try:
             phone.start()

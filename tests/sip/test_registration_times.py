@@ -11,7 +11,7 @@ from tests.sip.registrar import answer_to
 from tests.sip.wire import Wire
 from voice.sip import Account, SipMessage
 from voice.sip.message import Address
-from voice.sip.registrar import Found, Resolver
+from voice.sip.registrar import KNOWN_SECONDS, UNKNOWN_SECONDS, Acquaintance, Found, Resolver
 from voice.sip.registration import Registration
 
 HERE = ("192.0.2.1", 5060)
@@ -230,3 +230,24 @@ def test_an_end_in_the_midst_of_failure_sends_nothing(line: Line) -> None:
     line.pass_until(DAY)
     assert len(line.attempts) == sent
     assert len(line.timers) == 0
+
+
+def test_where_another_worker_registers_the_name_is_looked_up_again_and_again(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = Acquaintance(line.name, line.timers, lambda callback: callback(), line._trust)
+    line.name.found = "Name or service not known"
+    known.start()
+    line.pass_until(4.5 * UNKNOWN_SECONDS)
+    assert (line.name.asked, line.trusted) == (5, frozenset())
+    assert len([text for text in caplog.messages if "Name or service not known" in text]) == 1
+    line.name.found = [("192.0.2.20", 5060), ("192.0.2.21", 5060)]
+    line.pass_until(5.5 * UNKNOWN_SECONDS)
+    assert line.trusted == {"192.0.2.20", "192.0.2.21"}
+    line.name.found = [("192.0.2.22", 5060)]
+    line.pass_until(line.now + KNOWN_SECONDS)
+    assert line.trusted == {"192.0.2.22"}
+    line.name.found = "Temporary failure in name resolution"
+    line.pass_until(line.now + KNOWN_SECONDS)
+    assert line.trusted == {"192.0.2.22"}, "what was known stays"
+    assert line.attempts == [], "nothing registers"

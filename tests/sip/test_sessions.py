@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
 import pytest
@@ -14,6 +15,7 @@ from voice.events import Digit, HoldChanged
 from voice.media import rtp
 from voice.media.g711 import Law
 from voice.media.rtp import RTPPacket
+from voice.media.stream import MediaStream
 from voice.sip import Phone, SipMessage
 
 
@@ -91,6 +93,30 @@ def test_an_ack_without_an_answer_of_use_ends_the_call(peer: Peer, phone: Phone,
     leg.respond(peer.requested("BYE"))
     assert ended(desk) == "error"
     no_traces(phone)
+
+
+def test_a_port_that_cannot_be_taken_again_ends_the_call_and_is_not_lost(
+    peer: Peer, phone: Phone, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the answer in the ACK another stream takes the port over."""
+
+    def refuse(_: MediaStream) -> None:
+        raise OSError(errno.EADDRINUSE, "on purpose")
+
+    def unused() -> int:
+        return len(phone.ports._free) + len(phone.ports._draining)
+
+    before = unused()
+    leg = Leg(peer)
+    leg.send("INVITE")
+    answer = leg.final()
+    assert unused() == before - 1
+    monkeypatch.setattr(MediaStream, "open", refuse)
+    leg.ack(answer, body=audio())
+    leg.respond(peer.requested("BYE"))
+    assert ended(desk) == "error"
+    no_traces(phone)
+    assert unused() == before
 
 
 def test_a_reinvite_without_an_offer_gets_ours(peer: Peer, desk: Desk) -> None:

@@ -11,6 +11,7 @@ from tests.sip.conftest import Desk, start_phone
 from tests.sip.desk import no_traces, ringing
 from tests.sip.messages import request
 from tests.sip.peer import Leg, Peer, audio
+from tests.sip.registrar import Registrar
 from tests.support import until
 from voice.media.loop import MediaLoop
 from voice.sip import Account, GateRules, Phone, SipMessage
@@ -25,9 +26,9 @@ def start(desk: Desk, loop: MediaLoop) -> Iterator[Start]:
     """Start a phone with these rules and a peer that it does not trust."""
     phones: list[tuple[Phone, Peer]] = []
 
-    def started(account: Account | None = None, **rules: object) -> tuple[Phone, Peer]:
-        given = {"trusted": ELSEWHERE, **rules}
-        phone = start_phone(desk, loop, gate_rules=GateRules(**given), account=account)  # type: ignore[arg-type]
+    def started(account: Account | None = None, registers: bool = True, **rules: object) -> tuple[Phone, Peer]:
+        given = GateRules(**{"trusted": ELSEWHERE, **rules})  # type: ignore[arg-type]
+        phone = start_phone(desk, loop, gate_rules=given, account=account, registers=registers)
         phones.append((phone, Peer(("127.0.0.1", phone.sip.myPort))))
         return phones[-1]
 
@@ -225,4 +226,20 @@ def test_the_pbx_that_we_register_with_calls_as_a_trusted_one(start: Start, desk
     leg.establish()
     assert phone.gate.trusts(desk.calls[0].source[0])
     assert leg.ask("BYE").code == 200
+    registrar.close()
+
+
+def test_so_it_does_with_a_worker_that_leaves_it_to_another_to_register(start: Start, desk: Desk) -> None:
+    registrar = Registrar()
+    account = Account(f"localhost:{registrar.port}", "vm", "s3cret")
+    phone, peer = start(account=account, registers=False)
+    assert peer.ask("OPTIONS").code == 403
+    phone.register()
+    until(lambda: phone.gate.trusts("127.0.0.1"), what="the registrar to be looked up")
+    leg = Leg(peer)
+    leg.establish()
+    assert phone.place_of(desk.calls[0]) == account.place, "where its numbers are"
+    assert leg.ask("BYE").code == 200
+    assert phone.registration is None
+    assert registrar.rest() == []
     registrar.close()

@@ -6,8 +6,8 @@ import pytest
 
 from tests.sip.conftest import Desk
 from tests.sip.peer import Peer
-from tests.sip.torture import ALL, WSINV, Torture
-from voice.sip import Phone, SipCall, SipMessage
+from tests.sip.torture import ALL, SIGNATURE, WSINV, Torture
+from voice.sip import Phone, SipCall, SipError, SipMessage
 
 
 @pytest.mark.parametrize("torture", ALL, ids=lambda torture: torture.name)
@@ -40,8 +40,35 @@ def test_the_short_tortuous_invite_is_read_rightly() -> None:
     assert [line.kind for line in message.sdp.media] == ["audio", "video"]
 
 
+def test_a_body_of_several_parts_with_any_octets_is_read_rightly() -> None:
+    parts = SipMessage(named("mpart01")).parts
+    assert [(part.media_type, part.content) for part in parts] == [
+        ("text/plain", b"Hello"),
+        ("application/octet-stream", SIGNATURE),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "reason"),
+    [("unreason", 200, "= 2**3 * 5**2 но сто девяносто девять - простое"), ("noreason", 100, "")],
+)
+def test_a_response_with_a_strange_reason_or_none_is_one(name: str, code: int, reason: str) -> None:
+    message = SipMessage(named(name))
+    assert (message.is_request, message.code, message.reason) == (False, code, reason)
+
+
+@pytest.mark.parametrize("name", ["bigcode", "scalarlg"])
+def test_a_response_with_numbers_out_of_range_is_none(name: str) -> None:
+    with pytest.raises(SipError):
+        SipMessage(named(name))
+
+
+def named(name: str) -> bytes:
+    return next(torture.data for torture in ALL if torture.name == name)
+
+
 def test_one_datagram_is_one_message(peer: Peer, desk: Desk) -> None:
-    peer.send(next(torture.data for torture in ALL if torture.name == "dblreq"))
+    peer.send(named("dblreq"))
     assert peer.receive_status() == 405
     assert peer.is_answered()
     assert desk.calls == [], "the INVITE behind the first message is no message"

@@ -73,6 +73,13 @@ WSINV = raw(
     body=SDP,
 )
 LONG = "really" * 40
+SIGNATURE = bytes.fromhex("3082015206092a864886f70d010702a08201433000ff0d0a0d0a2d2d") + bytes(range(256)) + b"\r\n"
+"""As a signature is: any octets, line ends and dashes among them."""
+MULTIPART = (
+    b"--7a9cbec02ceef655\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: binary\r\n\r\nHello\r\n"
+    b"--7a9cbec02ceef655\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+    b"%b\r\n--7a9cbec02ceef655--\r\n"
+) % SIGNATURE
 
 VALID = [
     Torture("wsinv", 481, WSINV),
@@ -94,7 +101,8 @@ VALID = [
     )),
     Torture("escnull", 405, raw(
         "REGISTER sip:example.com SIP/2.0",
-        *usual("escnull", "REGISTER", to="sip:null-%00-null@example.com"), "L:0",
+        *without(usual("escnull", "REGISTER", to="sip:null-%00-null@example.com"), "Contact"),
+        "Contact: <sip:%00@host5.example.com>", "Contact: <sip:%00%00@host5.example.com>", "L:0",
     )),
     Torture("esc02", 501, raw(
         "RE%47IST%45R sip:registrar.example.com SIP/2.0",
@@ -129,8 +137,8 @@ VALID = [
     )),
     Torture("mpart01", 405, raw(
         "MESSAGE sip:kumiko@example.org SIP/2.0", *usual("mpart01", "MESSAGE"),
-        "Content-Type: multipart/mixed;boundary=7a9cbec02ceef655", "Content-Length: 25",
-        body=b"--7a9cbec02ceef655\r\n\xff\x00\x82\xa5\xb7",
+        "MIME-Version: 1.0", "Content-Type: multipart/mixed;boundary=7a9cbec02ceef655",
+        f"Content-Length: {len(MULTIPART)}", body=MULTIPART,
     )),
     Torture("unreason", 0, raw(
         "SIP/2.0 200 = 2**3 * 5**2 но сто девяносто девять - простое",

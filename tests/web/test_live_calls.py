@@ -203,6 +203,7 @@ class TestApi:
         assert answer["total"] == 2
         assert [row["since"] for row in answer["calls"]] == ["2026-11-23T10:00:00+00:00", "2026-11-23T11:00:00+00:00"]
         assert answer["calls"][0] == {
+            "id": "pbx:5060-1",
             "extension": "1001",
             "caller": "0301234567",
             "caller_name": "Carla",
@@ -243,6 +244,13 @@ def test_metrics_name_workers_and_no_callers(app: Flask, browser: Browser, publi
         'voicemail_worker_rejected_total{status="404",worker="pbx:5060"} 2.0',
         'voicemail_worker_packets_lost_total{worker="pbx:5060"} 5.0',
         'voicemail_worker_new_one_total{worker="pbx:5060"} 4.0',
+    ):
+        assert line in text
+    who = 'call="pbx:5060-1",mailbox="1001",state="recording",worker="pbx:5060"'
+    for line in (
+        f"voicemail_call_start_time_seconds{{{who}}} 1.795428e+09",
+        f"voicemail_call_packets_received{{{who}}} 95.0",
+        f"voicemail_call_packets_lost{{{who}}} 5.0",
     ):
         assert line in text
     for secret in ("0301234567", "Carla", "Strange name"):

@@ -53,7 +53,7 @@ def _take(visit: Visit, path: Path) -> bool:
     take = Record(path, silence, talk.desk.greeting_seconds).run(talk.call)
     enough = talk.desk.min_speech if opened.min_speech is None else opened.min_speech
     said = take.result.duration > 0 and take.result.heard.speech >= enough
-    if said and (samples := trimming.end_of_message(take, talk.desk.trailing_silence)) is not None:
+    if said and (samples := trimming.end_of_message(take.result, talk.desk.trailing_silence)) is not None:
         trimming.cut(path, HEADER_SIZE + samples)
     return said
 

@@ -25,7 +25,7 @@ from voice.sip.lamp import PbxTarget
 from voice.sip.message import SDP_TYPE, Address, SipMessage
 from voice.sip.ports import PortPool
 from voice.sip.refer import declined
-from voice.sip.registrar import Account, Resolver
+from voice.sip.registrar import Account, Acquaintance, Resolver
 from voice.sip.registration import REGISTERED, Pace, Registration, RegistrationState
 from voice.sip.response import ALLOW, ALLOW_EVENTS, SUPPORTS
 from voice.sip.statistics import PhoneStatistics
@@ -46,8 +46,9 @@ class Phone(VoIPPhone):
     on_call is called in the SIP thread with every new call, after 100 and 180; it must not block and sees to it that
     the call is answered or rejected. host: address to bind; public_address: what to put into Contact and SDP, empty for
     the address that the peer is reached from; rtp_ports: first and last; media_timeout: seconds; account: who we are at
-    a registrar, None to register nowhere; gate_rules: who may call, else only this host; credentials: for a proxy that
-    challenges our NOTIFY or REFER; patience: with transfers; pbx_target: who is told of waiting messages unasked.
+    a registrar, None where there is none; registers: False where another worker does it; gate_rules: who may call, else
+    only this host; credentials: for a proxy that challenges our NOTIFY or REFER; patience: with transfers; pbx_target:
+    who is told of waiting messages unasked.
     """
 
     sip: SipClient
@@ -67,6 +68,7 @@ class Phone(VoIPPhone):
         media_timeout: float = 0.0,
         timer_values: TimerValues | None = None,
         account: Account | None = None,
+        registers: bool = True,
         pace: Pace | None = None,
         gate_rules: GateRules | None = None,
         credentials: Credentials | None = None,
@@ -100,7 +102,8 @@ class Phone(VoIPPhone):
         self._account = account
         self._on_call = on_call
         self._host, self._address = host, LocalAddress(host, public_address)
-        self._registration = self._registration_of(account, pace) if account else None
+        self._registration = self._registration_of(account, pace) if account and registers else None
+        self._acquaintance = self._acquaintance_with(account) if account and not registers else None
         self.subscriptions = Subscriptions(
             self.sip.transactions,
             reply=self.sip.reply,
@@ -127,10 +130,12 @@ class Phone(VoIPPhone):
         """Register with the PBX, where there is an account, and stay registered until stop()."""
         if self._registration:
             self.sip.post(self._registration.start)
+        if self._acquaintance:
+            self.sip.post(self._acquaintance.start)
 
     @property
     def registration(self) -> RegistrationState | None:
-        """How the registration stands; None where there is no account. From any thread."""
+        """How the registration stands; None where this phone does not register. From any thread."""
         return self._registration.state if self._registration else None
 
     def drain(self) -> None:
@@ -309,6 +314,10 @@ class Phone(VoIPPhone):
             on_addresses=self.gate.set_registered,
             pace=pace,
         )
+
+    def _acquaintance_with(self, account: Account) -> Acquaintance:
+        resolver = Resolver(account.place, self.sip.s.family)
+        return Acquaintance(resolver, self.sip.transactions.timers, self.sip.post, self.gate.set_registered)
 
     def _unsolicited_of(self, target: PbxTarget, pace: float) -> Unsolicited:
         return Unsolicited(

@@ -7,13 +7,14 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from urllib.parse import quote
 
 from voice.sip.errors import SipError
 from voice.sip.headers import NameAddr, parse_name_addr
 from voice.sip.message import Address, SipMessage
 from voice.sip.response import ALLOW, SERVER, Headers, serialise
+from voice.sip.timers import Timers
 from voice.sip.uri import bracketed, is_ip, parse_host_port
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ SIP_PORT = 5060
 # What may stand in the user part of a URI without an escape (RFC 3261 section 25.1).
 USER_CHARACTERS = "-_.!~*'()&=+$,;?/"
 LONGEST_SECONDS = 7 * 86400
+KNOWN_SECONDS, UNKNOWN_SECONDS = 600.0, 15.0
+"""From one look-up of a registrar's name to the next, where it was found and where it was not."""
 # A list of addresses, or why there is none.
 Found = list[Address] | str
 
@@ -86,6 +89,38 @@ class Resolver:
         except (OSError, UnicodeError) as error:
             return getattr(error, "strerror", None) or str(error)
         return list(dict.fromkeys((str(row[4][0]), int(row[4][1])) for row in rows)) or "no address"
+
+
+class Acquaintance:
+    """Knows a registrar's addresses where another worker of this host registers: its calls may come here as well."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        timers: Timers,
+        post: Callable[[Callable[[], None]], object],
+        on_addresses: Callable[[frozenset[str]], None],
+    ) -> None:
+        """post: runs something in the SIP thread; on_addresses: told them each time that they were looked up."""
+        self._resolver, self._timers, self._post, self._on_addresses = resolver, timers, post, on_addresses
+        self._problem = ""
+
+    def start(self) -> None:
+        """Look them up now, and again from time to time; nothing is waited for."""
+        self._resolver.look_up(self._found)
+
+    def _found(self, found: Found) -> None:
+        """Called in the thread that looked it up."""
+        self._post(partial(self._looked_up, found))
+
+    def _looked_up(self, found: Found) -> None:
+        problem = found if isinstance(found, str) else ""
+        if problem and problem != self._problem:
+            log.error("the registrar's name cannot be looked up, by which its calls are known: %s", problem)
+        self._problem = problem
+        if not isinstance(found, str):
+            self._on_addresses(frozenset(host for host, _ in found))
+        self._timers.call_later(UNKNOWN_SECONDS if problem else KNOWN_SECONDS, self.start)
 
 
 def build_register(

@@ -111,7 +111,12 @@ class Session:
         stand_in.on_closed = None
         stand_in.stop()
         self.agreed, self.held = agreed, agreed.held
-        self.stream = self._make_stream(port)
+        try:
+            self.stream = self._make_stream(port)
+        except BaseException:
+            # Somebody else was quicker, or there are no sockets left.
+            self._phone.ports.give_back(port)
+            raise
 
     def _make_stream(self, port: int) -> MediaStream:
         """A stream whose port is taken; OSError where something else has it."""

@@ -11,7 +11,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +23,7 @@ from voice.call import Call
 from voice.errors import SpoolError
 from voice.media import SAMPLE_RATE
 from voice.media.wav import HEADER_SIZE
-from voice.verbs.record import SILENCE, Recorded
+from voice.verbs.record import Recorded
 
 log = logging.getLogger(__name__)
 COMMIT_SECONDS = 5.0
@@ -101,7 +101,7 @@ class RecordingTake:
             self.dropped = True
             return None
         silent = trim and result.heard.speech < LEAST_SPEECH
-        samples = self._end(recorded) if trim and not silent else None
+        samples = trimming.end_of_message(result, self._place.trailing_silence) if trim and not silent else None
         size = result.size if samples is None else HEADER_SIZE + samples
         duration = result.duration if samples is None else samples / SAMPLE_RATE
         self._entry.finish(
@@ -121,10 +121,6 @@ class RecordingTake:
         else:
             self._committer.save(self._entry.id, COMMIT_SECONDS)
         return None if silent else duration
-
-    def _end(self, recorded: Recorded) -> int | None:
-        """Samples up to the silence at the end, whatever ended the recording; None where there is none."""
-        return trimming.end_of_message(replace(recorded, ended_by=SILENCE), self._place.trailing_silence)
 
 
 class Recordings:
