@@ -1,6 +1,6 @@
 """`make bench`: the numbers that the product promises, each beside what it is compared with, in one run.
 
-python -m bench [load] [setup] [flood] [silence] [tail] [keys] [pins] [owner] [browser] [lamps] [deliveries]
+python -m bench [load] [workers] [setup] [flood] [silence] [tail] [keys] [pins] [owner] [browser] [lamps] [deliveries]
                [programmed] [say] [--calls 100 300 600]
 """
 
@@ -13,12 +13,28 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import browser, capacity, deliveries, flood, keys, lamps, owner, pins, programmed, say, setup, silence, tail
+from bench import (
+    browser,
+    capacity,
+    deliveries,
+    flood,
+    keys,
+    lamps,
+    owner,
+    pins,
+    programmed,
+    say,
+    setup,
+    silence,
+    tail,
+    workers,
+)
 from bench.verdict import Line, show_verdicts
 
 # A part makes its own folder, prints what it found in detail, and returns what it says of the promises.
 PARTS: dict[str, Callable[[Path], list[Line]]] = {
     "load": capacity.measure,
+    "workers": workers.measure,
     "setup": setup.measure,
     "flood": flood.measure,
     "silence": silence.measure,

@@ -55,9 +55,10 @@ class Cost:
     memory: int
 
 
-def on_core(core: int) -> list[str]:
-    """Words before a command that pin it to a core, at real-time priority where that is allowed."""
-    words = ["taskset", "-c", str(core)] if (os.cpu_count() or 1) > 1 and shutil.which("taskset") else []
+def on_core(core: int | None) -> list[str]:
+    """Words before a command that pin it to a core (None: to none), at real-time priority where that is allowed."""
+    can_pin = core is not None and (os.cpu_count() or 1) > 1 and shutil.which("taskset")
+    words = ["taskset", "-c", str(core)] if can_pin else []
     real_time = ["chrt", "-r", "20"]
     allowed = (
         shutil.which("chrt") and subprocess.run([*real_time, "true"], capture_output=True, check=False).returncode == 0
@@ -91,13 +92,9 @@ def run(
     ramp = calls / rate
     hold = ramp + GREETING_SECONDS + seconds + SETTLE_SECONDS
     idle = _cost(server)
-    speaker = subprocess.Popen(
-        [*on_core(1), str(peer), AUDIO[0], str(AUDIO[1]), str(hold + ramp + 60), str(speech)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    speaking = speaker(peer, speech, hold + ramp + 60)
     try:
-        caller = _sipp(server.port, calls, rate, hold, folder)
+        calling = caller(server.port, calls, rate, hold, folder)
         try:
             time.sleep(ramp + GREETING_SECONDS)
             if beside:
@@ -105,20 +102,29 @@ def run(
             begin = _cost(server)
             time.sleep(seconds)
             end = _cost(server)
-            caller.wait(hold + 60)
+            calling.wait(hold + 60)
         finally:
-            caller.kill()
+            calling.kill()
         time.sleep(1.0)
     finally:
-        speaker.terminate()
-    heard = json.loads(speaker.communicate(timeout=10)[0])
-    return _figures(calls, heard, (idle, begin, end), answer_times(folder), _losses(server.log))
+        speaking.terminate()
+    heard = json.loads(speaking.communicate(timeout=10)[0])
+    return _figures(calls, heard, (idle, begin, end), answer_times(folder), losses(server.log))
 
 
-def _sipp(port: int, calls: int, rate: int, hold: float, folder: Path) -> subprocess.Popen[bytes]:
+def speaker(peer: Path, speech: Path, seconds: float, core: int | None = 1) -> subprocess.Popen[str]:
+    """peer.c, which speaks and listens for all callers and prints what it heard when it is terminated."""
+    command = [*on_core(core), str(peer), AUDIO[0], str(AUDIO[1]), str(seconds), str(speech)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def caller(
+    port: int, calls: int, rate: int, hold: float, folder: Path, own_port: int = SIGNALS[1], core: int | None = 1
+) -> subprocess.Popen[bytes]:
+    """sipp, which places `calls`, `rate` a second, each for `hold` seconds."""
     scenario = Path(__file__).with_name("sipp") / "load.xml"
     command = [
-        *on_core(1), "sipp", f"{HOST}:{port}", "-i", SIGNALS[0], "-p", str(SIGNALS[1]), "-sf", str(scenario),
+        *on_core(core), "sipp", f"{HOST}:{port}", "-i", SIGNALS[0], "-p", str(own_port), "-sf", str(scenario),
         "-s", MAILBOX, "-m", str(calls), "-l", str(calls + 50), "-r", str(rate), "-rp", "1000",
         "-d", str(round(hold * 1000)), "-trace_rtt", "-rtt_freq", "1", "-nostdin", "-recv_timeout", "20000",
     ]  # fmt: skip
@@ -130,10 +136,10 @@ def _cost(server: Server) -> Cost:
     processes = server.processes()
     status = Path(f"/proc/{processes['worker']}/status").read_text()
     memory = int(re.search(r"VmRSS:\s+(\d+)", status)[1])  # type: ignore[index]
-    return Cost(time.monotonic(), {name: _cpu_seconds(pid) for name, pid in processes.items()}, memory)
+    return Cost(time.monotonic(), {name: cpu_seconds(pid) for name, pid in processes.items()}, memory)
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """On-CPU time of all threads in nanoseconds, finer than the ticks of /proc/PID/stat."""
     total = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
@@ -157,7 +163,7 @@ def _is_number(text: str) -> bool:
     return text.strip().replace(".", "", 1).isdigit()
 
 
-def _losses(log: Path) -> int:
+def losses(log: Path) -> int:
     """Packets that calls missed, as their log lines tell."""
     return sum(int(found["lost"]) for found in map(_LOG.search, log.read_text(errors="replace").splitlines()) if found)
 

@@ -69,8 +69,8 @@ def make_instance(env: Mapping[str, str]) -> Settings:
 
 
 @contextmanager
-def voice_worker(folder: Path, port: int, prefix: list[str], **more: str) -> Iterator[Server]:
-    """Our voice worker, ready for calls; `prefix` pins it to a core."""
+def voice_worker(folder: Path, port: int, prefix: list[str], workers: int = 1, **more: str) -> Iterator[Server]:
+    """Our voice worker, or several on every second port, ready for calls; `prefix` pins them to a core."""
     defaults = {
         "SIP_PORT": str(port),
         "RTP_PORTS": "20000-29999",
@@ -82,11 +82,12 @@ def voice_worker(folder: Path, port: int, prefix: list[str], **more: str) -> Ite
     settings = make_instance(env)
     log = folder / "worker.log"
     with log.open("wb") as out:
-        command = [*prefix, sys.executable, "-m", "voice"]
+        command = [*prefix, sys.executable, "-m", "voice", *(("--workers", str(workers)) if workers > 1 else ())]
         process = subprocess.Popen(command, env=env, cwd=PROJECT_ROOT, stderr=out, stdout=out)
     server = Server(process, port, log, settings)
     try:
-        _wait_for_options(server)
+        for worker in range(workers):
+            _wait_for_options(server, port + 2 * worker)
         yield server
     finally:
         process.terminate()
@@ -114,16 +115,16 @@ def naive(folder: Path, port: int, prefix: list[str], peer: tuple[str, int], pro
         process.wait(30)
 
 
-def _wait_for_options(server: Server) -> None:
+def _wait_for_options(server: Server, port: int) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind((HOST, 0))
         probe.settimeout(0.2)
-        text = OPTIONS.format(host=HOST, port=server.port, own=probe.getsockname()[1])
+        text = OPTIONS.format(host=HOST, port=port, own=probe.getsockname()[1])
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             if server.process.poll() is not None:
                 break
-            probe.sendto(text.encode(), (HOST, server.port))
+            probe.sendto(text.encode(), (HOST, port))
             try:
                 if probe.recv(2000).startswith(b"SIP/2.0 200"):
                     return

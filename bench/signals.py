@@ -79,7 +79,11 @@ def prompt(path: object) -> Samples:
 @cache
 def speech(name: str, language: str) -> Samples:
     """A prompt from its first to its last sound."""
-    samples = prompt(BUILT_IN / language / f"{name}.wav")
+    return spoken(prompt(BUILT_IN / language / f"{name}.wav"))
+
+
+def spoken(samples: Samples) -> Samples:
+    """From the first to the last sound, at 0 dBFS while somebody speaks."""
     short = _levels(samples, 80)
     heard = np.nonzero(short > 0.02 * short.max())[0]
     samples = samples[heard[0] * 80 : (heard[-1] + 1) * 80]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from bench import signals
+from bench import signals, synthesised
 from bench.signals import LANGUAGES, SENTENCES, Samples
 from bench.table import show
 from bench.verdict import Line
@@ -32,7 +33,7 @@ EARLY = -0.15
 LONGEST = 20.0
 NEVER = 9999.0
 TONE_MUST, TONE_GOOD = 4.0, 2.0
-NORMAL, QUIET = -24.0, -36.0
+LOUD, NORMAL, QUIET = -20.0, -24.0, -36.0
 LAWS = (Law.PCMU, Law.PCMA)
 
 CONDITIONS = (
@@ -40,9 +41,10 @@ CONDITIONS = (
     ("white", -50.0, NORMAL), ("white", -50.0, QUIET), ("white", -40.0, NORMAL), ("pink", -50.0, QUIET),
     ("pink", -40.0, NORMAL), ("pink", -34.0, NORMAL), ("hum50", -40.0, NORMAL), ("hum50", -46.0, QUIET),
     ("hum60", -40.0, NORMAL), ("hum60", -34.0, NORMAL), ("hum50", -30.0, NORMAL - 10 + 6), ("white", -34.0, NORMAL),
+    ("white", -30.0, LOUD), ("pink", -30.0, LOUD),
 )  # fmt: skip
 """Noise, its level, that of speech: at least 10 dB between them in each."""
-VOICES_A_CONDITION = 30
+CALLERS_A_CONDITION = 30
 CLOSE = (("hum50", -30.0), ("white", -40.0), ("pink", -35.0), ("babble", -38.0), ("music", -38.0))
 """Noise under prompts that must not be taken for a tone."""
 BEHIND = tuple((kind, NORMAL - ratio, NORMAL) for kind, ratio in product(("babble", "music"), (10.0, 15.0, 20.0)))
@@ -90,22 +92,24 @@ def listen(samples: Samples, law: Law, timeout: float | None) -> Ended:
     return Ended(at / SAMPLE_RATE, None, listener.heard())
 
 
-def pauses(kind: str, noise_level: float, speech_level: float, timeout: float, count: int, seed: int) -> list[float]:
+def pauses(
+    kind: str, noise_level: float, speech_level: float, timeout: float, count: int, seed: int, voices: Sequence[Samples]
+) -> list[float]:
     """Seconds from the last sound to the end, less the time-out, of callers who speak, pause and speak again.
 
-    Every second pause is just short of the time-out, the others are of any length from 0.5 s on.
+    voices: the sentences that they say. Every second pause is just short of the time-out, the others are of any length
+    from 0.5 s on.
     """
     rng = np.random.default_rng([SEED, seed])
-    voices = list(product(SENTENCES, LANGUAGES))
     found = []
     for number in range(count):
         longest = timeout - PAUSE_SHORTER_BY
         pause = longest if number % 2 else float(rng.uniform(SHORTEST_PAUSE, longest))
         parts = [
             np.zeros(int(rng.uniform(0.1, 1.0) * SAMPLE_RATE)),
-            signals.speech(*voices[(number + seed) % len(voices)]),
+            voices[(number + seed) % len(voices)],
             np.zeros(int(pause * SAMPLE_RATE)),
-            signals.speech(*voices[int(rng.integers(len(voices)))]),
+            voices[int(rng.integers(len(voices)))],
         ]
         spoken = signals.scaled(np.concatenate(parts), speech_level)[-int(LONGEST * SAMPLE_RATE) :]
         samples = np.concatenate([spoken, np.zeros(int((timeout + 3) * SAMPLE_RATE))])
@@ -116,12 +120,24 @@ def pauses(kind: str, noise_level: float, speech_level: float, timeout: float, c
     return found
 
 
-def in_noise(kind: str, noise_level: float, speech_level: float, voices: int = VOICES_A_CONDITION) -> Pauses:
-    """All time-outs under one noise."""
+@cache
+def prompts() -> tuple[Samples, ...]:
+    """The sentences as callers hear them."""
+    return tuple(signals.speech(*voice) for voice in product(SENTENCES, LANGUAGES))
+
+
+def in_noise(
+    kind: str,
+    noise_level: float,
+    speech_level: float,
+    count: int = CALLERS_A_CONDITION,
+    voices: Sequence[Samples] | None = None,
+) -> Pauses:
+    """All time-outs under one noise. voices: the sentences that are said, those of the prompts where not given."""
     delays: list[float] = []
     for timeout in TIMEOUTS:
         seed = int(-noise_level * 7 - speech_level * 3 + timeout * 11)
-        delays += pauses(kind, noise_level, speech_level, timeout, voices, seed)
+        delays += pauses(kind, noise_level, speech_level, timeout, count, seed, voices or prompts())
     cut_off = sum(delay < EARLY for delay in delays)
     late = sum(delay > END_WITHIN for delay in delays)
     name = kind if kind == "none" else f"{kind} {noise_level:.0f}"
@@ -176,11 +192,13 @@ def measure(folder: Path) -> list[Line]:
     """Print the tables; what they say of the promises."""
     del folder
     noisy = _pauses("Speech at least 10 dB above the noise", CONDITIONS)
+    others = _other_voices()
     behind = _pauses("Others who speak, and music, behind the caller", BEHIND)
     busy, longest, missed = _lines()
     return [
         Line(f"callers cut off in a pause, of {noisy.recordings}, 10 dB", noisy.cut_off, 0),
         Line("end of speech to end of recording after T, 10 dB", max(noisy.delays), END_WITHIN, unit="s"),
+        *others,
         Line(f"cut off with babble and music behind, of {behind.recordings}", behind.cut_off, 0),
         Line("ended later, or never, with babble and music behind", behind.late, None, 0),
         Line("lines in a tone that were not known, of all", missed, 0),
@@ -190,8 +208,21 @@ def measure(folder: Path) -> list[Line]:
     ]
 
 
-def _pauses(title: str, conditions: tuple[tuple[str, float, float], ...]) -> Pauses:
-    found = [in_noise(*condition) for condition in conditions]
+def _other_voices() -> list[Line]:
+    if not synthesised.is_installed():
+        print(f"\nOther voices were not tried: {synthesised.PROGRAM} is not installed.")
+        return []
+    found = _pauses("The same in other voices (eSpeak NG)", CONDITIONS, synthesised.voices())
+    return [
+        Line(f"the same in other voices, of {found.recordings}", found.cut_off, 0),
+        Line("the end in other voices after T, 10 dB", max(found.delays), END_WITHIN, unit="s"),
+    ]
+
+
+def _pauses(
+    title: str, conditions: tuple[tuple[str, float, float], ...], voices: Sequence[Samples] | None = None
+) -> Pauses:
+    found = [in_noise(*condition, voices=voices) for condition in conditions]
     every = tuple(delay for row in found for delay in row.delays if delay >= EARLY)
     recordings, cut_off, late = (
         sum(numbers) for numbers in zip(*((row.recordings, row.cut_off, row.late) for row in found), strict=True)

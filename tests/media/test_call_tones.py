@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import signals, silence
+from bench import signals, silence, synthesised
+from tests.support import missing
 from voice.events import Event, LimitReached, ToneReached
 from voice.media import FRAME_SAMPLES
 from voice.media.g711 import Law
@@ -91,6 +92,11 @@ def test_a_recorder_tells_the_tone_once_also_where_silence_is_no_end(tmp_path: P
 
 
 @pytest.mark.parametrize(("kind", "noise", "speech"), silence.CONDITIONS)
-def test_at_10_db_nobody_is_cut_off_and_the_end_comes_in_time(kind: str, noise: float, speech: float) -> None:
-    found = silence.in_noise(kind, noise, speech, voices=6)
+@pytest.mark.parametrize("others", [False, True], ids=["the prompts", "other voices"])
+def test_at_10_db_nobody_is_cut_off_and_the_end_comes_in_time(
+    kind: str, noise: float, speech: float, others: bool
+) -> None:
+    if others and not synthesised.is_installed():
+        missing("eSpeak NG (Debian: espeak-ng) is not installed")
+    found = silence.in_noise(kind, noise, speech, 6, synthesised.voices() if others else None)
     assert (found.cut_off, found.late) == (0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 
@@ -128,6 +129,34 @@ def test_a_reinvite_without_an_offer_gets_ours(peer: Peer, desk: Desk) -> None:
     assert answer.sdp.media[0].formats == ["8", "101"], "the law of a recording stays"
     leg.ack(answer, body=audio("a=sendonly", formats="8"))
     until(lambda: desk.events == [HoldChanged(True)], what="hold")
+    assert leg.ask("BYE").code == 200
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_call_that_moves_is_heard_and_spoken_to_at_its_new_address(peer: Peer, desk: Desk, method: str) -> None:
+    leg = Leg(peer)
+    with contextlib.ExitStack() as stack:
+        before, after = (stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(2))
+        for phone, address in ((before, "127.0.0.1"), (after, "127.0.0.2")):
+            phone.bind((address, 0))
+            phone.settimeout(5)
+        leg.establish(body=audio(port=before.getsockname()[1]))
+        ours = ("127.0.0.1", desk.calls[0].stream.inPort)
+        before.sendto(rtp.build(RTPPacket(0, 1, 160, 7, bytes(160))), ours)
+        before.recv(2048)
+        last = rtp.parse(before.recv(2048))
+        answer = leg.ask(method, body=audio(port=after.getsockname()[1], address="127.0.0.2"))
+        assert answer.sdp is not None
+        assert answer.sdp.media[0].port == ours[1]
+        heard = rtp.parse(after.recv(2048))
+        assert heard.ssrc == last.ssrc
+        assert 0 < (heard.sequence - last.sequence) & 0xFFFF < 1000, "one stream, elsewhere"
+        after.sendto(rtp.build(RTPPacket(101, 1, 160, 8, bytes((6, 10, 0, 160)))), ours)
+        until(lambda: Digit("6") in desk.events, what="a key from the new address")
+        before.sendto(rtp.build(RTPPacket(101, 9, 1600, 7, bytes((7, 10, 0, 160)))), ours)
+        after.sendto(rtp.build(RTPPacket(101, 9, 1600, 8, bytes((8, 10, 0, 160)))), ours)
+        until(lambda: Digit("8") in desk.events, what="another key")
+        assert Digit("7") not in desk.events, "the old address counts no more"
     assert leg.ask("BYE").code == 200
 
 

@@ -41,7 +41,8 @@ class SilenceDetector:
     of the last 5 frames are active. The end comes 0.28 s after the time-out; where at least 3 of the last 8
     frames are above the gate (somebody may be starting to speak) up to 0.3 s later.
     In the test set (bench/silence.py), from 10 dB above the noise on, this cuts nobody off and ends within the
-    time-out + 0.35 s. With other voices it cut off 1 of 1,440: in white noise, a pause 0.1 s short of the time-out.
+    time-out + 0.35 s, in the voices of the prompts and in those of another synthesiser. With the prompts in another
+    order it cut off 1 of 1,440: in white noise, a pause 0.1 s short of the time-out.
     """
 
     __slots__ = (
