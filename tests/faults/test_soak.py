@@ -12,7 +12,7 @@ from bench.verdict import BROKEN
 from tests.peers.instance import rtp_ports
 from tests.support import CHEAP, NOWHERE, free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 def test_memory_threads_files_and_sockets_stay_flat(tmp_path: Path) -> None:
