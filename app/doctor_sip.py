@@ -8,7 +8,7 @@ import socket
 from app.config import Settings
 from app.errors import Unavailable
 from app.findings import Doubtful, Wrong
-from app.net.addresses import bracketed
+from app.hosts import bracketed
 from app.services import workers
 
 ANSWER_SECONDS = 3.0

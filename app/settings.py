@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.net.addresses import bracketed
+from app.hosts import bracketed
 
 LANGUAGES = ("en", "zh", "ja", "es", "fr")
 WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound

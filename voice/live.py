@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -30,7 +31,8 @@ class LiveCalls:
     def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
         self._tell = tell
         self._calls: dict[Call, tuple[dict[str, Any], Callable[[], StreamStatistics]]] = {}
-        self._numbers = itertools.count(1)
+        # From the time in ms on: a worker that starts anew calls no call by the name of an earlier one.
+        self._numbers = itertools.count(time.time_ns() // 1_000_000)
         self._rounds = itertools.count(1)
         # Held while it tells: what is older must not come after what is newer.
         self._lock = threading.Lock()

@@ -16,13 +16,13 @@ from flask import Flask
 from app import create_app
 from app.config import Settings
 from app.errors import AppError
+from app.hosts import bracketed
 from app.launch import first_start, processes, ready
 from app.launch.instance import log_folder
 from app.launch.log_watch import LogWatch
 from app.launch.orphans import adopt_orphans, kill_children
 from app.launch.terminal import Terminal
 from app.launch.test_call import TestCall
-from app.net.addresses import bracketed
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_SECONDS = 0.2

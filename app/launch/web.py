@@ -7,7 +7,7 @@ import sys
 from typing import NoReturn
 
 from app.config import Settings, SettingsError, load_settings
-from app.net.addresses import bracketed
+from app.hosts import bracketed
 
 
 def gunicorn(settings: Settings) -> list[str]:

@@ -22,11 +22,6 @@ PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-def bracketed(host: str) -> str:
-    """A host as it stands before a port: an address of IPv6 in brackets (RFC 3986, 3.2.2)."""
-    return f"[{host}]" if ":" in host else host
-
-
 def is_public(address: Address) -> bool:
     """Whether it is an address of the public internet, and not one of a special network."""
     if isinstance(address, ipaddress.IPv6Address) and address not in PUBLIC_IPV6:

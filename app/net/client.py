@@ -19,7 +19,7 @@ from typing import IO
 import httpcore
 import httpx
 
-from app.net.addresses import bracketed
+from app.hosts import bracketed
 from app.net.connections import Backend, NotAllowed, Resolve, deadline, system_resolve
 
 # It logs whole URLs, which may hold passwords and tokens.

@@ -16,12 +16,12 @@ from sqlalchemy.orm import joinedload
 from app.database import writing
 from app.errors import Invalid, NotFound
 from app.extensions import db
+from app.hosts import bracketed
 from app.jobs import queue
 from app.models import Attempt, Delivery, Mailbox, Message, Recording, Webhook
 from app.models.base import database_now
 from app.models.delivery import FAILED, PENDING, RUNNING, SKIPPED
 from app.models.webhook import GLOBAL
-from app.net.addresses import bracketed
 from app.services import audit, fields, messages, outbox, paging
 from app.services.context import settings
 from app.services.events import MESSAGE_CREATED

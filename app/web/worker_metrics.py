@@ -50,17 +50,19 @@ def metrics() -> Iterator[Metric]:
 
 
 def _live_calls(found: list[LiveCall]) -> Iterator[Metric]:
-    """Each call in progress, by its mailbox; who calls is for those who log in."""
-    names = ["worker", "call", "mailbox", "state"]
-    since = GaugeMetricFamily("voicemail_call_start_time_seconds", "Since when a call runs (Unix time)", labels=names)
+    """Each call in progress. Whose they are is for those who log in: the API tells it by `call`."""
+    names = ["worker", "call"]
+    since = GaugeMetricFamily(
+        "voicemail_call_start_time_seconds", "Since when a call runs (Unix time)", labels=[*names, "state"]
+    )
     received = GaugeMetricFamily("voicemail_call_packets_received", "RTP packets from the caller so far", labels=names)
     lost = GaugeMetricFamily("voicemail_call_packets_lost", "RTP packets that never came, so far", labels=names)
     lost_there = GaugeMetricFamily(
         "voicemail_call_packets_lost_there", "RTP packets that the caller has lost, where it reports that", labels=names
     )
     for call in found:
-        labels = [call.worker, call.key, call.extension, call.state]
-        since.add_metric(labels, call.since.timestamp())
+        labels = [call.worker, call.key]
+        since.add_metric([*labels, call.state], call.since.timestamp())
         received.add_metric(labels, call.received)
         lost.add_metric(labels, call.lost)
         if call.lost_there is not None:

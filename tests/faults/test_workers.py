@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -16,8 +17,10 @@ from app.config import PROJECT_ROOT, SettingsError
 from tests.peers.instance import HOST, Instance, VoiceWorker
 from tests.peers.speech import speech
 from tests.support import make_settings, until
+from voice.__main__ import _start
 from voice.caller import Caller
 from voice.media import tones
+from voice.sip import Account
 from voice.workers import FIRST_PAUSE, HEALTHY_SECONDS, LONGEST_PAUSE, Worker, share
 
 pytestmark = [pytest.mark.peers, pytest.mark.slow]
@@ -145,6 +148,27 @@ def test_the_first_alone_tells_a_pbx_of_waiting_messages_and_all_know_it(tmp_pat
     settings = make_settings(tmp_path, VOICEMAIL__SIP__REGISTRAR="pbx", VOICEMAIL__SIP__MWI_TARGET="pbx")
     shares = [share(settings, index, 3).sip for index in range(3)]
     assert [(sip.registrar, sip.mwi_target) for sip in shares] == [("pbx", "pbx"), ("pbx", "off"), ("pbx", "off")]
+
+
+@pytest.mark.parametrize(("workers", "worker"), [(1, None), (3, 0), (3, 1), (3, 2)])
+def test_one_of_all_registers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, worker: int | None
+) -> None:
+    """A registrar that knew several of us would ring at all of them, and each would answer (docs/adr/0006)."""
+
+    def phone(*, account: Account, registers: bool, **_: object) -> None:
+        made.append((account.registrar, registers))
+        raise OSError(errno.EADDRINUSE, "far enough")
+
+    made: list[tuple[str, bool]] = []
+    monkeypatch.setenv("VOICEMAIL_INSTANCE", str(tmp_path))
+    monkeypatch.setenv("VOICEMAIL__SIP__REGISTRAR", "pbx.example")
+    monkeypatch.setattr("voice.worker.Phone", phone)
+    monkeypatch.setattr("voice.__main__.share_one_arena", lambda: None)
+    monkeypatch.setattr("sys.setswitchinterval", lambda _seconds: None)
+    with pytest.raises(OSError, match="far enough"):
+        _start(workers, worker)
+    assert made == [("pbx.example", not worker)]
 
 
 def test_one_worker_has_the_whole_range(tmp_path: Path) -> None:

@@ -246,12 +246,11 @@ def test_metrics_name_workers_and_no_callers(app: Flask, browser: Browser, publi
         'voicemail_worker_new_one_total{worker="pbx:5060"} 4.0',
     ):
         assert line in text
-    who = 'call="pbx:5060-1",mailbox="1001",state="recording",worker="pbx:5060"'
     for line in (
-        f"voicemail_call_start_time_seconds{{{who}}} 1.795428e+09",
-        f"voicemail_call_packets_received{{{who}}} 95.0",
-        f"voicemail_call_packets_lost{{{who}}} 5.0",
+        'voicemail_call_start_time_seconds{call="pbx:5060-1",state="recording",worker="pbx:5060"} 1.795428e+09',
+        'voicemail_call_packets_received{call="pbx:5060-1",worker="pbx:5060"} 95.0',
+        'voicemail_call_packets_lost{call="pbx:5060-1",worker="pbx:5060"} 5.0',
     ):
         assert line in text
-    for secret in ("0301234567", "Carla", "Strange name"):
+    for secret in ("0301234567", "Carla", "Strange name", 'mailbox="'):
         assert secret not in text

@@ -132,11 +132,13 @@ class Control:
 
     def read(self) -> None:
         """Take what has come so far."""
-        if self._socket is None:
+        # Where no call came of it, the stream is closed in another thread.
+        sock = self._socket
+        if sock is None:
             return
         for _ in range(READ_AT_ONCE):
             try:
-                data, ancillary, _flags, source = self._socket.recvmsg(DATAGRAM_BYTES, ANCILLARY_BYTES)
+                data, ancillary, _flags, source = sock.recvmsg(DATAGRAM_BYTES, ANCILLARY_BYTES)
             except OSError:
                 return
             if source[0] not in (self._announced[0], self._media.source) or not source[1]:

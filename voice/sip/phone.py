@@ -103,7 +103,7 @@ class Phone(VoIPPhone):
         self._on_call = on_call
         self._host, self._address = host, LocalAddress(host, public_address)
         self._registration = self._registration_of(account, pace) if account and registers else None
-        self._acquaintance = self._acquaintance_with(account) if account and not registers else None
+        self._acquaintance = self._acquaintance_with(account) if account else None
         self.subscriptions = Subscriptions(
             self.sip.transactions,
             reply=self.sip.reply,
@@ -124,14 +124,15 @@ class Phone(VoIPPhone):
         """Take the SIP port and serve it; OSError where it is taken. Until `accepting` is True calls get 503."""
         self.sip.start()
         self.NSD, self.accepting = True, accept
+        # As long as its calls are a stranger's they are not told to try elsewhere.
+        if self._acquaintance:
+            self.sip.post(self._acquaintance.start)
         self._status = PhoneStatus.REGISTERED
 
     def register(self) -> None:
         """Register with the PBX, where there is an account, and stay registered until stop()."""
         if self._registration:
             self.sip.post(self._registration.start)
-        if self._acquaintance:
-            self.sip.post(self._acquaintance.start)
 
     @property
     def registration(self) -> RegistrationState | None:

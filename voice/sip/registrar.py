@@ -92,7 +92,7 @@ class Resolver:
 
 
 class Acquaintance:
-    """Knows a registrar's addresses where another worker of this host registers: its calls may come here as well."""
+    """Knows a registrar's addresses: its calls come before we have registered, and where another worker does it."""
 
     def __init__(
         self,
