@@ -156,8 +156,9 @@ def test_a_pbx_that_asks_for_a_password_passes_counts_on_to_its_phones(
         VOICEMAIL__SIP__PASSWORD="s3cret",
     )
     instance = worker.instance
+    # Before there is anything to tell of: a phone that its PBX does not know is told again hours later.
+    phone = RegisteredPhone(pbx, "7001")
     extension = instance.mailbox("7001")
-    phone = RegisteredPhone(pbx, extension)
     notify = phone.told("0/0 (0/0)")
     assert notify.header("Subscription-State") == "active"
     until(lambda: _answers(instance, extension) == ["200 OK"], 15, "the answer that is written down")
