@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -96,6 +97,17 @@ def test_an_owner_who_has_not_said_yet_which_mailbox_is_shown(keeper: Keeper) ->
         until(lambda: [row["state"] for row in keeper.calls()] == [RETRIEVING])
         [shown] = keeper.calls()
         assert (shown["extension"], shown["mailbox_id"], shown["timezone"]) == ("1001", "box-1001", "Asia/Tokyo")
+
+
+def test_a_worker_that_starts_anew_calls_no_call_by_the_name_of_an_earlier_one(keeper: Keeper) -> None:
+    """Metrics and programs would take two calls for one."""
+    names: list[int] = []
+    for _ in range(2):
+        with running(keeper, call_of()):
+            names.append(json.loads(keeper.lines[-1])["call"]["id"])
+        until(lambda: time.time_ns() // 1_000_000 > names[-1], what="the next millisecond")
+        keeper.live = LiveCalls(keeper.tell)
+    assert names[0] < names[1]
 
 
 def test_a_call_that_fails_leaves_the_board(keeper: Keeper) -> None:
