@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
@@ -59,10 +59,10 @@ def fail(site: Site, message_id: str, target: str = "global") -> str:
         return row.id
 
 
-def hold(site: Site, delivery_id: str) -> None:
-    """Let it wait for an hour, whatever became of it."""
+def hold(site: Site, delivery_id: str, attempts: int = 1) -> None:
+    """Let it wait for an hour, whatever became of it; without an attempt it counts as under way."""
     with site.instance.app.app_context(), writing():
-        later = {"state": "pending", "attempts": 1, "next_try_at": utc_now() + timedelta(hours=1)}
+        later = {"state": "pending", "attempts": attempts, "next_try_at": utc_now() + timedelta(hours=1)}
         db.session.execute(update(Delivery).where(Delivery.id == delivery_id).values(**later))
 
 
@@ -125,12 +125,34 @@ def test_by_keyboard_in_a_narrow_window(open_browser: Callable[..., Page], site:
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.keyboard.press("Enter")
     expect(page.locator(".notice.done")).to_be_visible()
-    expect(page.locator(f"#poll-history-{message_id}")).to_be_focused()
+    # On its button again where the attempt has failed before the answer was written.
+    expect(page.locator(f"#poll-history-{message_id}:focus-within")).to_be_visible()
     fail(site, message_id)
     page.goto(LIST)
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.goto(f"/console/voicemail/messages/{message_id}/deliveries")
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_an_act_counts_while_the_history_renews_itself(open_browser: Callable[..., Page], site: Site) -> None:
+    extension = site.mailbox()
+    message_id = site.message(extension)
+    under_way, failed = fail(site, message_id), fail(site, message_id, "mailbox")
+    hold(site, under_way, attempts=0)
+    page = open_browser()
+    page.goto(f"/console/voicemail/{extension}")
+    page.locator(f"#history-{message_id} summary").click()
+    button = page.locator(f"#retry-{failed}")
+    expect(button).to_be_visible()
+    renewals: list[Route] = []
+    history = f"**/messages/{message_id}/deliveries"
+    page.route(history, lambda route: route.continue_() if renewals else renewals.append(route))
+    with page.expect_request(history):
+        button.focus()
+    button.press("Enter")
+    renewals[0].continue_()
+    expect(page.locator(".notice.done")).to_contain_text("tried again now")
+    expect(page.locator(f"#poll-history-{message_id}:focus-within")).to_be_visible()
 
 
 def test_the_list_renews_itself(open_browser: Callable[..., Page], site: Site) -> None:
