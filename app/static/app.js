@@ -3,7 +3,8 @@
 
 // hx-swap="keyed": children of the target are matched by id, so that a list can be renewed while one of its
 // recordings plays. A row whose data-version did not change is left alone; of a changed row only the parts
-// marked data-part are replaced, never its player; the focus stays where it was.
+// marked data-part are replaced, never its player, nor a part whose own data-version did not change: an act in
+// it may wait for its turn. The focus stays where it was.
 const keyed = {
   isPlaying(row) {
     return [...row.querySelectorAll("audio")].some((audio) => !audio.paused && !audio.ended);
@@ -13,7 +14,7 @@ const keyed = {
     const replaced = [];
     for (const part of next.querySelectorAll("[data-part]")) {
       const old = row.querySelector(`[data-part="${part.dataset.part}"]`);
-      if (old) {
+      if (old && !(part.dataset.version && part.dataset.version === old.dataset.version)) {
         old.replaceWith(part);
         replaced.push(part);
       }

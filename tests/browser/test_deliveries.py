@@ -155,6 +155,24 @@ def test_an_act_counts_while_the_history_renews_itself(open_browser: Callable[..
     expect(page.locator(f"#poll-history-{message_id}:focus-within")).to_be_visible()
 
 
+def test_an_act_that_waits_for_another_one_is_not_lost(open_browser: Callable[..., Page], site: Site) -> None:
+    extension = site.mailbox()
+    first, second = site.message(extension), site.message(extension)
+    page = open_browser()
+    page.goto(f"/console/voicemail/{extension}")
+    asked: list[Route] = []
+    page.route(f"**/messages/{first}/read", lambda route: route.continue_() if asked else asked.append(route))
+    with page.expect_request("**/read"):
+        page.locator(f"#first-{first}").click()
+    page.locator(f"#first-{second}").click()
+    # The answer to the first act tells this of the second message.
+    fail(site, second)
+    asked[0].continue_()
+    row = page.locator(f"#message-{second}")
+    expect(row.get_by_text("Webhook could not be sent")).to_be_visible()
+    expect(row.get_by_role("button", name="Mark as new")).to_be_visible()
+
+
 def test_the_list_renews_itself(open_browser: Callable[..., Page], site: Site) -> None:
     message_id = site.message(site.mailbox())
     page = open_browser()
