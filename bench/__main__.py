@@ -74,6 +74,7 @@ def main() -> int:
     lines: list[Line] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         for part in arguments.what or parts:
+            print(f"{part} …", file=sys.stderr, flush=True)
             lines += parts[part](Path(name) / part)
             sys.stdout.flush()
     return 0 if show_verdicts(lines) else 1

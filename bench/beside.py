@@ -44,7 +44,7 @@ def run(
             neighbour = make(server)
             figures = load.run(server, calls, place, peer, speech, beside=neighbour.start, seconds=seconds)
             neighbour.join()
-        if capacity.holds(figures) or figures.peer_behind_ms < load.DISTURBED_MS:
+        if capacity.holds(figures) or not capacity.is_disturbed(figures):
             break
     return figures, neighbour
 

@@ -144,7 +144,7 @@ def _at_once(folder: Path, place: str) -> load.Figures:
             with create_app(server.settings).app_context():
                 numbers.create(Details(voice_url=f"{place}/loop"), extension=MAILBOX, actor="bench")
             figures = load.run(server, CALLS, folder / str(attempt), peer, speech)
-        if capacity.holds(figures) or figures.peer_behind_ms < load.DISTURBED_MS:
+        if capacity.holds(figures) or not capacity.is_disturbed(figures):
             break
     return figures
 

@@ -8,7 +8,7 @@ from math import isnan
 
 from bench.table import show
 
-GOOD, KEPT, BROKEN, SHORT = "good", "kept", "NOT KEPT", "not good"
+GOOD, KEPT, BROKEN, SHORT, UNKNOWN = "good", "kept", "NOT KEPT", "not good", "NOT MEASURED"
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,10 @@ class Line:
 
     @property
     def verdict(self) -> str:
-        """good, kept or NOT KEPT; "not good" where nothing more is promised. What was not measured is not kept."""
-        if isnan(self.measured) or not self._reaches(self.must):
+        """good, kept or NOT KEPT; "not good" where nothing more is promised; NOT MEASURED where no load counted."""
+        if isnan(self.measured):
+            return UNKNOWN
+        if not self._reaches(self.must):
             return BROKEN
         if self._reaches(self.good):
             return GOOD
@@ -46,10 +48,17 @@ class Line:
         return [self.what, must, good, self._text(self.measured), self.verdict]
 
     def _text(self, number: float) -> str:
+        if isnan(number):
+            return "-"
         return f"{number:.4g} {self.unit}".rstrip() if abs(number) < 1000 else f"{number:.0f} {self.unit}".rstrip()
 
 
 def show_verdicts(lines: Sequence[Line]) -> bool:
-    """Print the table; True where every promise is kept."""
+    """Print the table; True where every promise was measured and is kept."""
     show("What is promised", ["", "must", "good", "measured", "verdict"], [line.cells() for line in lines])
-    return all(line.verdict != BROKEN for line in lines)
+    if any(line.verdict == UNKNOWN for line in lines):
+        print(
+            "\n  Not measured: the machine stood still in each load that would have shown it (run it again on one that "
+            "does nothing else), or fewer calls had failed before."
+        )
+    return not any(line.verdict in (BROKEN, UNKNOWN) for line in lines)

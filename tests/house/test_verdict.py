@@ -6,7 +6,7 @@ from math import nan
 
 import pytest
 
-from bench.verdict import BROKEN, GOOD, KEPT, SHORT, Line, show_verdicts
+from bench.verdict import BROKEN, GOOD, KEPT, SHORT, UNKNOWN, Line, show_verdicts
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,10 @@ from bench.verdict import BROKEN, GOOD, KEPT, SHORT, Line, show_verdicts
         (Line("faults", 1, 0), BROKEN),
         (Line("late, which is only striven for", 0, None, 0), GOOD),
         (Line("late, which is only striven for", 1, None, 0), SHORT),
-        (Line("late, which is only striven for", nan, None, 0), BROKEN),
+        (Line("late, which is only striven for", nan, None, 0), UNKNOWN),
     ],
 )
 def test_the_verdict_follows_from_the_numbers(line: Line, verdict: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert line.verdict == verdict
-    assert show_verdicts([line]) is (verdict != BROKEN)
+    assert show_verdicts([line]) is (verdict not in (BROKEN, UNKNOWN))
     assert verdict in capsys.readouterr().out
