@@ -74,7 +74,8 @@ def state_of(extension: str | None) -> State | None:
 def save(extension: str, *, url: str, headers: str, actor: str) -> bool:
     """Give a mailbox a webhook, or take it away (empty URL); whether it has one now. Invalid, NotFound, Unavailable.
 
-    headers: a line each, `Name: value`; a hidden value stays as it was. Another URL switches the webhook on.
+    headers: a line each, `Name: value`; a hidden value stays as it was, but for another server, which must not be sent
+    what was meant for this one. Another URL switches the webhook on.
     """
     box_id = mailboxes.get(extension).id
     row = db.session.get(Webhook, box_id)
@@ -83,7 +84,7 @@ def save(extension: str, *, url: str, headers: str, actor: str) -> bool:
         return False
     with fields.checked() as form:
         target = form.check("url", _url, url)
-        wanted = form.check("headers", _headers, headers, _kept(row) if KEPT in headers else {})
+        wanted = form.check("headers", _headers, headers, _kept(row, target) if KEPT in headers else {})
     with readable():
         sealed = seal(settings(), json.dumps(wanted)) if wanted else ""
         secret = webhooks.new_secret()
@@ -209,9 +210,16 @@ def _remove(box_id: str, actor: str) -> None:
             audit.record(actor, "webhook.remove", box_id)
 
 
-def _kept(row: Webhook | None) -> dict[str, str]:
+def _kept(row: Webhook | None, target: httpx.URL | None) -> dict[str, str]:
+    """The headers whose values may stay as they are: of a webhook on the same server, by the same scheme."""
+    if row is None or not row.url or (target is not None and _server_of(target) != _server_of(httpx.URL(row.url))):
+        return {}
     with readable():
-        return webhooks.headers_of(row) if row else {}
+        return webhooks.headers_of(row)
+
+
+def _server_of(url: httpx.URL) -> tuple[str, str]:
+    return url.scheme, net.place_of(url)
 
 
 def _url(value: str) -> httpx.URL:
@@ -248,7 +256,7 @@ def _headers(text: str, kept: dict[str, str]) -> dict[str, str]:
         if name.lower() in {other.lower() for other in found}:
             raise fields.Problem(f"The header {name} is there twice.")
         if value == KEPT and name not in kept:
-            raise fields.Problem(f"Type the value of {name}.")
+            raise fields.Problem(f"Type the value of {name}: values are kept only for the same server.")
         found[name] = kept[name] if value == KEPT else value
     if len(found) > MOST_HEADERS:
         raise fields.Problem(f"There can be {MOST_HEADERS} headers.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, current_app, request
 from flask_limiter.util import get_remote_address
+from flask_login import current_user
 from limits import parse_many
 
 from app.config import Settings, SettingsError
@@ -56,3 +57,8 @@ def by_address() -> str:
 def by_user_name() -> str:
     """Who is counted: the name that was typed."""
     return f"user:{request.form.get('name', '').strip().lower()[:LONGEST_NAME]}"
+
+
+def by_user() -> str:
+    """Who is counted: who is logged in."""
+    return f"user:{getattr(current_user, 'id', '')}"

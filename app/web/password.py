@@ -7,13 +7,18 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.errors import Invalid
+from app.extensions import limiter
 from app.services import users
-from app.web import htmx, notices
+from app.web import htmx, limits, notices
 from app.web.access import login_required
 from app.web.auth import start_session
 from app.web.forms import OwnPasswordForm
 
 blueprint = Blueprint("password", __name__, url_prefix="/console/password")
+
+
+def _was_wrong(response: Response) -> bool:
+    return response.status_code == 422
 
 
 @blueprint.get("")
@@ -25,8 +30,9 @@ def index() -> AnyResponse:
 
 @blueprint.post("")
 @login_required
+@limiter.limit(limits.login_attempts, key_func=limits.by_user, deduct_when=_was_wrong)
 def change() -> AnyResponse:
-    """Change it; every other session of this person ends."""
+    """Change it; every other session of this person ends. Only what was refused counts against the limit."""
     form = OwnPasswordForm()
     if not form.validate_on_submit():
         return _page(form, 422)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flask import Blueprint, Response, render_template, url_for
-from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import StringField, TextAreaField
 
@@ -14,15 +13,13 @@ from app.extensions import limiter
 from app.services import mailboxes, webhook_changes
 from app.services.context import settings
 from app.services.webhook_changes import Tried
-from app.web import htmx, notices
+from app.web import htmx, limits, notices
 from app.web.access import actor, admin_required, login_required
 from app.web.forms import Form
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/console/voicemail")
 # Each may hold a thread of the portal for webhook.timeout_seconds.
-tests = limiter.shared_limit(
-    "12 per minute", "webhook tests", key_func=lambda: f"user:{getattr(current_user, 'id', '')}"
-)
+tests = limiter.shared_limit("12 per minute", "webhook tests", key_func=limits.by_user)
 AGAIN = "The webhook is switched on. What happened in between is not sent."
 
 

@@ -175,6 +175,16 @@ class TestOwnPassword:
         with app.app_context():
             assert users.authenticate("bert", "the password of bert")
 
+    def test_guessing_ends(self, app: Flask, browser: Browser, staff: Login) -> None:
+        """Whoever found a portal that was left open, or copied its cookie, does not get the password by trying."""
+        wrong = {"current": "wrong", "password": "quite another one", "again": "quite another one"}
+        codes = [browser.submit(PASSWORD, PASSWORD, wrong).status_code for _ in range(11)]
+        assert codes == [422] * 10 + [429]
+        right = wrong | {"current": staff.password}
+        assert browser.client.post(PASSWORD, data=right | {"csrf_token": browser.csrf_token()}).status_code == 429
+        # The limit is that of log-ins, counted for itself: who knows the password can log in.
+        assert Browser(app.test_client()).log_in(staff).status_code == 303
+
 
 class TestTokens:
     """/console/tokens."""

@@ -86,6 +86,25 @@ class TestSaving:
             assert dict(hook(mailbox_row(app).scope).headers) == {"Authorization": "Bearer hidden-token", "X-New": "2"}
         assert mailbox_row(app).secret == secret
 
+    @pytest.mark.parametrize(
+        "url",
+        ["https://other.example/hook", "http://example.com/hook", "https://example.com:8443/hook"],
+    )
+    def test_a_hidden_value_goes_to_no_other_server(self, app: Flask, browser: Browser, url: str) -> None:
+        save(browser)
+        answer = save(browser, url=url, headers=f"Authorization: {KEPT}\nX-New: 2")
+        assert answer.status_code == 422
+        assert "Type the value of Authorization: values are kept only for the same server." in errors(answer)
+        with app.app_context():
+            assert dict(hook(mailbox_row(app).scope).headers) == {"Authorization": "Bearer hidden-token", "X-Own": "1"}
+        assert mailbox_row(app).url == URL
+
+    def test_another_path_of_the_same_server_keeps_it(self, app: Flask, browser: Browser) -> None:
+        save(browser)
+        assert save(browser, url="https://EXAMPLE.com:443/other", headers=f"Authorization: {KEPT}").location == PAGE
+        with app.app_context():
+            assert dict(hook(mailbox_row(app).scope).headers) == {"Authorization": "Bearer hidden-token"}
+
     def test_an_empty_address_takes_it_away(self, app: Flask, browser: Browser) -> None:
         save(browser)
         assert "taken away" in browser.get(save(browser, url="").location).text
