@@ -39,7 +39,7 @@ WORKERS = 4
 PIN_WORKERS, PIN_NICENESS = 2, 5
 # Audio that owners listen to: a store that is slow holds up nobody but them.
 SOUND_WORKERS = 4
-PIN_REQUESTS = frozenset(("log_in", "change_pin"))
+PIN_REQUESTS = frozenset(("log_in", "pin_is", "change_pin"))
 SOUND_REQUESTS = frozenset(("audio", "recipient", "forward", "greeting", "set_greeting", "remove_greeting"))
 
 

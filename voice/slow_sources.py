@@ -14,7 +14,9 @@ MOST_SOURCES = 10_000
 
 
 class SlowSources:
-    """Failures by source (a caller number at an address), for a quarter of an hour each. Safe from any thread.
+    """Failures by source (a caller number at an address, or the address), for a quarter of an hour each.
+
+    Safe from any thread.
 
     A right PIN takes nothing off: who has a mailbox of his own may still guess at others.
     """

@@ -225,7 +225,7 @@ class ActedCall(Call):
 class Play:
     """One performance. hang_up_at: at which step the owner hangs up whatever the play says; 0 for nowhere.
 
-    min_speech, greeting_seconds: of recordings in the menus.
+    min_speech, greeting_seconds: of recordings in the menus. trusted: what the call says of its caller is true.
     """
 
     text: str
@@ -235,6 +235,7 @@ class Play:
     hang_up_at: int = 0
     min_speech: float = 0.2
     greeting_seconds: float = 180.0
+    trusted: bool = True
     slow: SlowSources = field(default_factory=lambda: SlowSources(lambda: 0.0))
 
     def __post_init__(self) -> None:
@@ -261,7 +262,7 @@ class Play:
             now=lambda: NOW,
         )
         self.leg = ActedLeg(self)
-        facts = CallFacts("acted@test", "1001", "Alice", ("1001",), address="192.0.2.7")
+        facts = CallFacts("acted@test", "1001", "Alice", ("1001",), address="192.0.2.7", trusted=self.trusted)
         self._call = call = ActedCall(self.leg, facts, writer)  # type: ignore[arg-type]
         call.play_of = self
         self.leg.post = call.post

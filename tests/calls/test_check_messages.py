@@ -40,6 +40,7 @@ def perform(tmp_path: Path, writer: SpoolWriter, monkeypatch: pytest.MonkeyPatch
         application = Application(tmp_path / f"sounds {hang_up_at}", language)
         text.prepare(application)
         play = Play(text.text, application, tmp_path / "recordings", language, hang_up_at)
+        play.trusted = text.trusted
         mailbox = MailboxFacts("box-1001", "1001", "Alice", language, "UTC") if text.own else None
 
         def flow(call: Call, desk: Desk) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 import time
@@ -21,9 +22,10 @@ from tests.peers.instance import PIN, Instance
 from tests.support import until
 from voice import keeper_client, owner_client
 from voice.errors import KeeperAway
+from voice.keeper import PIN_REQUESTS
 from voice.keeper_client import KeeperClient
 from voice.mailbox import snapshot_path
-from voice.owner import Forwarded, GreetingChange, GreetingKind, Messages, PinChange, Sound
+from voice.owner import Forwarded, GreetingChange, GreetingKind, Messages, OwnerRequests, PinChange, Sound
 from voice.owner_client import OwnerClient
 
 pytestmark = pytest.mark.slow
@@ -32,6 +34,14 @@ EXTENSION, OTHER = "7001", "7002"
 SOURCE = "7001@127.0.0.1"
 PATIENCE = 60.0
 PHONES = 20
+
+
+def test_whatever_hashes_a_pin_holds_up_no_other_request() -> None:
+    """Argon2 has threads of its own (docs/adr/0009)."""
+    asked = {
+        name: inspect.signature(method).parameters for name, method in vars(OwnerRequests).items() if name[0] != "_"
+    }
+    assert {name for name, parameters in asked.items() if {"pin", "old"} & set(parameters)} == PIN_REQUESTS
 
 
 @pytest.fixture

@@ -6,7 +6,21 @@ from tests.calls.application import Application
 from tests.calls.screenplay import Play
 from tests.plays.programme import PlayText, asked
 
-SOURCE = "1001@192.0.2.7"
+ADDRESS = "192.0.2.7"
+SOURCE = f"1001@{ADDRESS}"
+THREE_WRONG_PINS = """
+    SYSTEM welcome
+    SYSTEM enter_pin, menu
+    OWNER  9999#
+    SYSTEM login_wrong
+    SYSTEM enter_pin, menu
+    OWNER  9998#
+    SYSTEM login_wrong
+    SYSTEM enter_pin, menu
+    OWNER  9997#
+    SYSTEM <silence of 1 s>
+    SYSTEM login_failed
+    """
 
 
 def trusting(application: Application) -> None:
@@ -25,6 +39,13 @@ def the_source_waits(play: Play) -> None:
     nobody_was_let_in(play)
     pins_are_not_noted(play)
     assert play.slow.delay(SOURCE) > 0
+    assert play.slow.delay(ADDRESS) == 0
+
+
+def the_address_waits(play: Play) -> None:
+    nobody_was_let_in(play)
+    assert play.slow.delay(ADDRESS) > 0
+    assert f"log in 1001 from {SOURCE}" in play.application.asked
 
 
 PLAYS = {
@@ -97,21 +118,9 @@ PLAYS = {
         OWNER  hangs up
         """,
     ),
-    "three wrong PINs end the call": PlayText(
-        """
-        SYSTEM welcome
-        SYSTEM enter_pin, menu
-        OWNER  9999#
-        SYSTEM login_wrong
-        SYSTEM enter_pin, menu
-        OWNER  9998#
-        SYSTEM login_wrong
-        SYSTEM enter_pin, menu
-        OWNER  9997#
-        SYSTEM <silence of 1 s>
-        SYSTEM login_failed
-        """,
-        check=the_source_waits,
+    "three wrong PINs end the call": PlayText(THREE_WRONG_PINS, check=the_source_waits),
+    "a stranger may name any number, so that his address waits": PlayText(
+        THREE_WRONG_PINS, check=the_address_waits, trusted=False
     ),
     "a wrong mailbox sounds like a wrong PIN, and the mailbox is asked for again": PlayText(
         """

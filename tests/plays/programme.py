@@ -15,7 +15,8 @@ def nothing(_: object) -> None:
 
 @dataclass(frozen=True)
 class PlayText:
-    """A play. own: the number for one's own mailbox was dialled; own_phone: the PBX vouches for the phone.
+    """A play. own: the number for one's own mailbox was dialled; own_phone: the PBX vouches for the phone; trusted: the
+    call comes from a PBX.
 
     deleted: messages that leave otherwise than by a key of the owner.
     """
@@ -25,6 +26,7 @@ class PlayText:
     check: Callable[[Play], None] = nothing
     own: bool = True
     own_phone: bool = False
+    trusted: bool = True
     deleted: frozenset[str] = field(default_factory=frozenset)
 
 

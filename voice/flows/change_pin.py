@@ -55,7 +55,7 @@ def _choose(visit: Visit, old: str) -> bool:
 def _wrong(visit: Visit) -> None:
     """The old PIN is not right; WrongPins, as at the log-in."""
     talk = visit.talk
-    talk.desk.slow.failed(talk.source)
+    talk.slow_down()
     talk.count_wrong_pin()
     # A new PIN that was typed ahead must not be taken for keys of the menu.
     talk.call.forget_digits()

@@ -56,5 +56,5 @@ def _open(talk: Talk, extension: str, pin: str) -> Opened | None:
         return None
     opened = talk.requests.log_in(extension, pin, talk.source)
     if opened is None:
-        talk.desk.slow.failed(talk.source)
+        talk.slow_down()
     return opened

@@ -60,14 +60,23 @@ class Talk(Conversation):
 
     def await_turn(self) -> None:
         """A source of many wrong PINs waits for the answer to the next one, be it right or wrong."""
-        if delay := self.desk.slow.delay(self.source):
+        if delay := self.desk.slow.delay(self._guesser):
             Pause(delay).run(self.call)
+
+    def slow_down(self) -> None:
+        """A PIN of this source was wrong."""
+        self.desk.slow.failed(self._guesser)
 
     def count_wrong_pin(self) -> None:
         """One more of this call, whatever mailbox it was for; WrongPins."""
         self._wrong_pins += 1
         if self._wrong_pins >= WRONG_PINS:
             raise WrongPins
+
+    @property
+    def _guesser(self) -> str:
+        """Whom wrong PINs slow down: where anybody may name any number as his own, all of the address."""
+        return self.source if self.call.facts.trusted else self.call.facts.address
 
     def sound(self, path: Path | None) -> bytes | None:
         """A sound of the voice worker's cache; None where it cannot be read."""
