@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,8 +14,10 @@ from tests.sip.peer import Peer
 from tests.sip.registrar import is_right
 from tests.sip.subscriber import ACCEPT, Desk, Subscriber, waiting
 from tests.support import rtp_ports_of, until
+from voice.mailbox import MessageCounts
 from voice.media.loop import MediaLoop
-from voice.sip import Credentials, Phone, SipError, SubscriptionRules
+from voice.sip import Account, Credentials, Phone, SipError, SubscriptionRules
+from voice.sip.lamp import PbxTarget
 
 BODY = b"Messages-Waiting: yes\r\nMessage-Account: sip:1001@127.0.0.1\r\nVoice-Message: 2/8 (1/2)\r\n"
 
@@ -22,7 +26,7 @@ BODY = b"Messages-Waiting: yes\r\nMessage-Account: sip:1001@127.0.0.1\r\nVoice-M
 def start(desk: CallDesk, loop: MediaLoop) -> Iterator[Callable[..., Phone]]:
     started: list[Phone] = []
 
-    def make(rules: SubscriptionRules | None = None, port: int = 0) -> Phone:
+    def make(rules: SubscriptionRules | None = None, port: int = 0, **options: Any) -> Phone:
         phone = Phone(
             host="127.0.0.1",
             port=port or free_udp_port(),
@@ -32,6 +36,7 @@ def start(desk: CallDesk, loop: MediaLoop) -> Iterator[Callable[..., Phone]]:
             timer_values=FAST,
             credentials=Credentials("vm", "s3cret"),
             subscription_rules=rules or SubscriptionRules(pace=0.0),
+            **options,
         )
         started.append(phone)
         phone.start()
@@ -298,6 +303,41 @@ def test_a_challenge_to_notify_is_answered(
     held(phone, 0)
 
 
+def pbx(host: str) -> PbxTarget:
+    return PbxTarget.of(host, "{extension}", "vm", registered=False, refresh=900.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "is_answered"),
+    [
+        ({"account": Account("192.0.2.1", "vm", "s3cret"), "registers": False}, False),
+        ({"account": Account("127.0.0.1:5099", "vm", "s3cret"), "registers": False}, True),
+        ({"pbx_target": pbx("192.0.2.1")}, False),
+        ({"pbx_target": pbx("127.0.0.1")}, True),
+        ({"account": Account("192.0.2.1", "vm", "s3cret"), "registers": False, "pbx_target": pbx("127.0.0.1")}, True),
+    ],
+)
+def test_our_password_answers_no_challenge_but_that_of_its_pbx(
+    start: Callable[..., Phone], options: dict[str, Any], is_answered: bool
+) -> None:
+    """A subscriber could fetch the challenge from the PBX, and speak there in our name."""
+    phone = start(**options)
+    phone.subscriptions.desk = desk = Desk(phone)
+    peer = Peer(("127.0.0.1", phone.sip.myPort))
+    subscriber = Subscriber(peer)
+    subscriber.subscribe()
+    subscriber.notified("401 Unauthorized", 'WWW-Authenticate: Digest realm="pbx.example", nonce="n1"')
+    if is_answered:
+        assert is_right(subscriber.notified(), "vm", "s3cret", "n1", "Authorization")
+    else:
+        held(phone, 0)
+        assert desk.kept == {}
+        # What was sent before this answer has arrived with it.
+        assert peer.is_answered()
+        assert [message.method for message in peer.heard].count("NOTIFY") == 1
+    peer.close()
+
+
 def test_record_route_is_followed(phone: Phone, counter: Desk, peer: Peer) -> None:
     proxy = Peer(peer.server)
     subscriber = Subscriber(peer, contact="<sip:phone@192.0.2.99:5060>")
@@ -344,6 +384,70 @@ def test_a_mailbox_that_is_deleted_ends_its_subscriptions(phone: Phone, counter:
     change(phone)
     assert subscriber.notified().header("Subscription-State") == "terminated;reason=noresource"
     held(phone, 0)
+
+
+def is_deactivated(phone: Phone, counter: Desk, subscriber: Subscriber) -> None:
+    """The subscription has ended, and its phone has never heard the counts of the mailbox that is another one's."""
+    while subscriber.notified().header("Subscription-State") != "terminated;reason=deactivated":
+        continue
+    assert not [heard for heard in subscriber.peer.heard if b"Voice-Message: 7/0" in heard.content]
+    held(phone, 0)
+    assert counter.kept == {}
+
+
+def test_a_mailbox_that_gets_another_extension_takes_no_subscription_along(
+    phone: Phone, counter: Desk, subscriber: Subscriber
+) -> None:
+    subscriber.subscribe()
+    subscriber.notified()
+    counter.answer = replace(waiting(7), extension="1005")
+    change(phone)
+    is_deactivated(phone, counter, subscriber)
+
+
+def test_nor_is_a_phone_told_of_it_after_a_restart(phone: Phone, counter: Desk, subscriber: Subscriber) -> None:
+    restart_uncounted(phone, counter, subscriber)
+    counter.answer, counter.mute = replace(waiting(7), extension="1005"), False
+    change(phone)
+    is_deactivated(phone, counter, subscriber)
+
+
+@pytest.mark.parametrize("found", [replace(waiting(7), mailbox_id="another"), None])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_number_that_leads_elsewhere_is_noticed_by_the_refresh(
+    phone: Phone, counter: Desk, subscriber: Subscriber, found: MessageCounts | None, restarted: bool
+) -> None:
+    if restarted:
+        restart_uncounted(phone, counter, subscriber)
+    else:
+        subscriber.subscribe()
+        subscriber.notified()
+    # As an alias does that another mailbox gets: the counts of the first one are what they were.
+    counter.answer, counter.mute = found, True
+    assert subscriber.subscribe().code == 200
+    is_deactivated(phone, counter, subscriber)
+
+
+def test_and_by_the_repeat(start: Callable[..., Phone]) -> None:
+    phone = start(SubscriptionRules(repeat=0.1))
+    phone.subscriptions.desk = counter = Desk(phone)
+    other = Peer(("127.0.0.1", phone.sip.myPort))
+    subscriber = Subscriber(other)
+    subscriber.subscribe()
+    subscriber.notified()
+    counter.answer, counter.mute = replace(waiting(7), mailbox_id="another"), True
+    is_deactivated(phone, counter, subscriber)
+    other.close()
+
+
+def test_a_database_that_is_away_ends_no_subscription(phone: Phone, counter: Desk, subscriber: Subscriber) -> None:
+    subscriber.subscribe()
+    subscriber.notified()
+    counter.answer, counter.mute = SipError(503, "the database is away"), True
+    assert subscriber.subscribe().code == 200
+    subscriber.notified()
+    assert subscriber.peer.is_answered()
+    assert len(phone.subscriptions) == 1
 
 
 def test_only_other_counts_are_sent_where_announcements_were_missed(

@@ -13,6 +13,7 @@ from tests.sip.peer import Leg, Peer
 from tests.support import until
 from voice.media.loop import MediaLoop
 from voice.sip import Credentials, Phone, SipMessage
+from voice.sip.challengers import Challengers
 from voice.sip.transfer import Patience, refer_to
 
 CHALLENGE = 'Digest realm="pbx", nonce="n1", qop="auth", algorithm=MD5'
@@ -191,6 +192,16 @@ def test_wrong_credentials(call: Transferred) -> None:
     for _ in range(2):
         call.leg.respond(call.refer(), "401 Unauthorized", f"WWW-Authenticate: {CHALLENGE}")
     assert call.result() is False
+
+
+def test_our_password_is_for_the_registrar_alone(peer: Peer, desk: Desk, phone: Phone) -> None:
+    phone.challengers = Challengers(phone.gate.may_call, ["registrar"])
+    phone.challengers.know("registrar", ["192.0.2.1"])
+    call = Transferred(peer, desk)
+    call.leg.respond(call.refer(), "401 Unauthorized", f"WWW-Authenticate: {CHALLENGE}")
+    assert call.result() is False
+    assert peer.is_answered()
+    assert [message.method for message in peer.heard].count("REFER") == 1
 
 
 def test_a_notify_of_an_earlier_transfer_says_nothing(peer: Peer, desk: Desk, phone: Phone) -> None:

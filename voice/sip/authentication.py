@@ -63,12 +63,15 @@ class Authenticator:
             )
         return found
 
-    def take(self, response: SipMessage) -> None:
+    def take(self, response: SipMessage, *, may_ask: bool = True) -> None:
         """Remember the challenges of a 401 or 407; the request may then be sent again with new headers().
 
-        CannotAuthenticate where there is no password, nothing that we can answer, or where the answer was wrong.
+        may_ask: whether who got the request may ask for our password (see Challengers). CannotAuthenticate where he may
+        not, where there is no password, nothing that we can answer, or where the answer was wrong.
         """
         self._round += 1
+        if not may_ask:
+            raise CannotAuthenticate("it asks for our password, which is another one's")
         if not self._credentials.password:
             raise CannotAuthenticate("it asks for a password, and none is set")
         challenges = [challenge for challenge in challenges_of(response) if challenge.proxy == (response.code == 407)]

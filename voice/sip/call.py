@@ -263,6 +263,7 @@ class SipCall(_Own, VoIPCall):
                 refer_to(target, self.phone.place_of(self)),
                 self.contact_header[1],
                 credentials=self.phone.credentials,
+                may_challenge=self.phone.challengers.may_ask,
                 patience=self.phone.patience,
                 on_moved=weakly(self._moved),
                 result=result,

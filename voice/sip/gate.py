@@ -76,11 +76,11 @@ class Gate:
 
     def set_registered(self, addresses: Iterable[str]) -> None:
         """Replace the IP addresses of the PBX that we register with: they count as trusted. From any thread."""
-        self._registered = frozenset(_normal(address) for address in addresses)
+        self._registered = frozenset(normal_address(address) for address in addresses)
 
     def trusts(self, address: str) -> bool:
         """Whether the identity headers of this IP address count, and it may call. From any thread."""
-        return address in self._trusted or (bool(self._registered) and _normal(address) in self._registered)
+        return address in self._trusted or (bool(self._registered) and normal_address(address) in self._registered)
 
     def may_call(self, address: str) -> bool:
         """Whether this IP address may call without a password."""
@@ -185,7 +185,7 @@ def _is_of(name: str, request: SipMessage) -> bool:
     return {user for user in (request.uri.user, request.to.uri.user) if user} == {name}
 
 
-def _normal(address: str) -> str:
+def normal_address(address: str) -> str:
     """An address in its usual form: without a zone, an IPv4 address mapped into IPv6 as IPv4."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
@@ -211,7 +211,7 @@ class _Networks:
 
     def _lies_in(self, address: str) -> bool:
         try:
-            found = ipaddress.ip_address(_normal(address))
+            found = ipaddress.ip_address(normal_address(address))
         except ValueError:
             return False
         return any(found in network for network in self._networks)

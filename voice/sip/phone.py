@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from pyVoIP.VoIP import PhoneStatus, VoIPPhone
@@ -16,6 +16,7 @@ from pyVoIP.VoIP import PhoneStatus, VoIPPhone
 from voice.media.loop import MediaLoop
 from voice.sip.address import LocalAddress, version_of
 from voice.sip.call import SipCall
+from voice.sip.challengers import Challengers
 from voice.sip.client import SipClient
 from voice.sip.dialog import Dialog, identity_of
 from voice.sip.digest import Credentials
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 RETRY_AFTER = ("Retry-After", "30")
 ACCEPT = ("Accept", "application/sdp, application/dtmf-relay, application/dtmf")
 GOODBYE_SECONDS = 1.0
+REGISTRAR, TARGET = "registrar", "told of waiting messages"
 
 
 class Phone(VoIPPhone):
@@ -102,14 +104,16 @@ class Phone(VoIPPhone):
         self._account = account
         self._on_call = on_call
         self._host, self._address = host, LocalAddress(host, public_address)
+        self.challengers = Challengers(self.gate.may_call, _pbxs(account, pbx_target))
         self._registration = self._registration_of(account, pace) if account and registers else None
-        self._acquaintance = self._acquaintance_with(account) if account else None
+        self._acquaintances = list(self._acquaintances_with(account, pbx_target))
         self.subscriptions = Subscriptions(
             self.sip.transactions,
             reply=self.sip.reply,
             tag_of=self.sip.tag_of,
             contact_towards=self._contact_towards,
             credentials=self.credentials,
+            may_challenge=self.challengers.may_ask,
             rules=subscription_rules or SubscriptionRules(),
         )
         lamp_pace = (subscription_rules or SubscriptionRules()).pace
@@ -125,8 +129,8 @@ class Phone(VoIPPhone):
         self.sip.start()
         self.NSD, self.accepting = True, accept
         # As long as its calls are a stranger's they are not told to try elsewhere.
-        if self._acquaintance:
-            self.sip.post(self._acquaintance.start)
+        for acquaintance in self._acquaintances:
+            self.sip.post(acquaintance.start)
         self._status = PhoneStatus.REGISTERED
 
     def register(self) -> None:
@@ -312,13 +316,26 @@ class Phone(VoIPPhone):
             post=self.sip.post,
             contact_towards=self._contact_towards,
             resolver=Resolver(account.place, self.sip.s.family),
-            on_addresses=self.gate.set_registered,
+            on_addresses=self._know_registrar,
             pace=pace,
         )
 
-    def _acquaintance_with(self, account: Account) -> Acquaintance:
-        resolver = Resolver(account.place, self.sip.s.family)
-        return Acquaintance(resolver, self.sip.transactions.timers, self.sip.post, self.gate.set_registered)
+    def _acquaintances_with(self, account: Account | None, target: PbxTarget | None) -> Iterator[Acquaintance]:
+        timers, post, family = self.sip.transactions.timers, self.sip.post, self.sip.s.family
+        if account:
+            yield Acquaintance(Resolver(account.place, family), timers, post, self._know_registrar)
+        if target and not target.registered:
+            yield Acquaintance(
+                Resolver(target.place, family),
+                timers,
+                post,
+                partial(self.challengers.know, TARGET),
+                "the PBX that is told of waiting messages cannot be looked up, by which it may ask for our password",
+            )
+
+    def _know_registrar(self, addresses: frozenset[str]) -> None:
+        self.gate.set_registered(addresses)
+        self.challengers.know(REGISTRAR, addresses)
 
     def _unsolicited_of(self, target: PbxTarget, pace: float) -> Unsolicited:
         return Unsolicited(
@@ -343,3 +360,8 @@ class Phone(VoIPPhone):
         with self._changed:
             while not condition() and (left := deadline - time.monotonic()) > 0:
                 self._changed.wait(left)
+
+
+def _pbxs(account: Account | None, target: PbxTarget | None) -> list[str]:
+    """Whose password ours is."""
+    return [name for name, there in ((REGISTRAR, account), (TARGET, target and not target.registered)) if there]

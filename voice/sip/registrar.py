@@ -92,7 +92,7 @@ class Resolver:
 
 
 class Acquaintance:
-    """Knows a registrar's addresses: its calls come before we have registered, and where another worker does it."""
+    """Knows a PBX's addresses: a registrar's calls come before we have registered, and where another worker does it."""
 
     def __init__(
         self,
@@ -100,9 +100,14 @@ class Acquaintance:
         timers: Timers,
         post: Callable[[Callable[[], None]], object],
         on_addresses: Callable[[frozenset[str]], None],
+        whose: str = "the registrar's name cannot be looked up, by which its calls are known",
     ) -> None:
-        """post: runs something in the SIP thread; on_addresses: told them each time that they were looked up."""
+        """post: runs something in the SIP thread; on_addresses: told them each time that they were looked up.
+
+        whose: what the log says where there are none.
+        """
         self._resolver, self._timers, self._post, self._on_addresses = resolver, timers, post, on_addresses
+        self._whose = whose
         self._problem = ""
 
     def start(self) -> None:
@@ -116,7 +121,7 @@ class Acquaintance:
     def _looked_up(self, found: Found) -> None:
         problem = found if isinstance(found, str) else ""
         if problem and problem != self._problem:
-            log.error("the registrar's name cannot be looked up, by which its calls are known: %s", problem)
+            log.error("%s: %s", self._whose, problem)
         self._problem = problem
         if not isinstance(found, str):
             self._on_addresses(frozenset(host for host, _ in found))

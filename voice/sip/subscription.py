@@ -32,7 +32,8 @@ class Subscription:
 
     account: the mailbox's URI in the bodies; event_id: of the Event header; on_over is called once, when it ended
     without our doing; on_reserve, when sequence numbers have to be written down anew; on_told, with what came of each
-    NOTIFY; on_repeat, `repeat` seconds after the last one, since a lamp may have forgotten.
+    NOTIFY; on_repeat, `repeat` seconds after the last one, since a lamp may have forgotten. may_challenge: whether this
+    IP address may ask for our password.
     """
 
     def __init__(
@@ -49,14 +50,18 @@ class Subscription:
         on_told: Callable[[Told], None],
         on_repeat: Callable[[Subscription], None],
         repeat: float,
+        may_challenge: Callable[[str], bool],
     ) -> None:
         self.dialog, self.counts, self.account, self.event_id = dialog, counts, account, event_id
-        # source: IP address of the SUBSCRIBE; due: a NOTIFY is owed, whether the counts changed or not.
+        # source: IP address of the SUBSCRIBE; users: whom it was for, of which the first that has a mailbox counts;
+        # due: a NOTIFY is owed, whether the counts changed or not.
         self.source, self.due = "", False
+        self.users: list[str] = []
         self._transactions = transactions
         self._authenticator = Authenticator(credentials)
         self._on_over, self._on_reserve, self._on_told = on_over, on_reserve, on_told
-        self._on_repeat, self._repeat_seconds = on_repeat, repeat
+        self._on_repeat, self._repeat_seconds, self._may_challenge = on_repeat, repeat, may_challenge
+        self._destination = ""
         self._sent = counts
         self._reserved = dialog.local_sequence
         self._expires_at = 0.0
@@ -113,8 +118,12 @@ class Subscription:
             "key": self.key,
             "mailbox_id": self.counts.mailbox_id,
             "expires_at": time.time() + self.remaining,
-            "dialog": plain | {"account": self.account, "event_id": self.event_id},
+            "dialog": plain | {"account": self.account, "event_id": self.event_id, "users": self.users},
         }
+
+    def is_for(self, counts: MessageCounts) -> bool:
+        """Whether these are of the mailbox that was subscribed to: it has its extension still."""
+        return counts.mailbox_id == self.counts.mailbox_id and self.account.startswith(f"sip:{counts.extension}@")
 
     def _send(self) -> None:
         self._again, self._under_way, self._sent = False, True, self.counts
@@ -129,6 +138,7 @@ class Subscription:
         ]
         branch = f"z9hG4bK{secrets.token_hex(12)}"
         data, destination = self.dialog.build_request("NOTIFY", branch, headers, body)
+        self._destination = destination[0]
         if self.dialog.local_sequence > self._reserved - RESERVED_NUMBERS // 2 and not self._reason:
             self._on_reserve(self)
         self._transactions.request(data, destination, branch, "NOTIFY", self._answered)
@@ -151,7 +161,7 @@ class Subscription:
                 self.notify()
         elif response.code in (401, 407):
             try:
-                self._authenticator.take(response)
+                self._authenticator.take(response, may_ask=self._may_challenge(self._destination))
             except CannotAuthenticate as error:
                 self._end(f"NOTIFY got {response.code}: {error}")
                 return

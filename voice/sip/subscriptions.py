@@ -77,7 +77,8 @@ class SubscriptionRules:
 class Subscriptions:
     """Takes every SUBSCRIBE that may be taken. SipError is the answer to one that is refused.
 
-    contact_towards: our own address as that peer reaches it; reply: answers a request.
+    contact_towards: our own address as that peer reaches it; reply: answers a request; may_challenge: whether this IP
+    address may ask for our password.
     """
 
     def __init__(
@@ -88,10 +89,12 @@ class Subscriptions:
         tag_of: Callable[[SipMessage], str],
         contact_towards: Callable[[str], Address],
         credentials: Credentials,
+        may_challenge: Callable[[str], bool],
         rules: SubscriptionRules,
     ) -> None:
         self._transactions, self._reply, self._tag_of = transactions, reply, tag_of
-        self._contact_towards, self._credentials, self._rules = contact_towards, credentials, rules
+        self._contact_towards, self._rules = contact_towards, rules
+        self._credentials, self._may_challenge = credentials, may_challenge
         self._held: dict[str, Subscription] = {}
         self._of_mailbox: dict[str, set[str]] = {}
         self._sources: Counter[str] = Counter()
@@ -123,8 +126,7 @@ class Subscriptions:
         request.transaction = self._transactions.create_server(request)
         if request.transaction is None:
             raise SipError(503, "too many transactions", (RETRY_AFTER,))
-        users = list(dict.fromkeys(user[:MAX_USER] for user in (request.uri.user, request.to.uri.user) if user))
-        if not self.desk.find(users, partial(self._found, request, wanted, seconds)):
+        if not self.desk.find(_users_of(request), partial(self._found, request, wanted, seconds)):
             raise SipError(503, "too many SUBSCRIBEs wait", (RETRY_AFTER,))
         self._pending += 1
 
@@ -143,7 +145,7 @@ class Subscriptions:
             return
         account = f"sip:{counts.extension}@{bracketed(request.to.uri.host or contact[0])}"
         subscription = self._subscription(dialog, counts, account, wanted)
-        subscription.source = request.source[0]
+        subscription.source, subscription.users = request.source[0], _users_of(request)
         self._accept(request, subscription, seconds)
         if seconds:
             self._hold(subscription)
@@ -175,7 +177,25 @@ class Subscriptions:
             return
         self._keep(subscription)
         subscription.notify()
+        self._look_up(subscription)
         self._recount([subscription.counts.mailbox_id])
+
+    def _look_up(self, subscription: Subscription) -> None:
+        """Whom it was for may have another mailbox by now, which is somebody else's."""
+        if self.desk and subscription.users:
+            self.desk.find(subscription.users, partial(self._looked_up, subscription))
+
+    def _looked_up(self, subscription: Subscription, found: Answer) -> None:
+        there = isinstance(found, MessageCounts) and found.mailbox_id == subscription.counts.mailbox_id
+        if not there and not isinstance(found, SipError):
+            self._deactivate(subscription)
+
+    def _deactivate(self, subscription: Subscription) -> None:
+        """It is the phone's no more: it may subscribe anew, and is judged anew (RFC 6665 section 4.1.3)."""
+        if subscription.key in self._held:
+            log.info("subscription of %s ended: its number leads elsewhere now", subscription.account)
+            self._forget(subscription)
+            subscription.terminate("deactivated")
 
     def _accept(self, request: SipMessage, subscription: Subscription, seconds: int) -> None:
         host, port = subscription.dialog.contact
@@ -210,6 +230,8 @@ class Subscriptions:
                 if found is None:
                     self._forget(subscription)
                     subscription.terminate("noresource")
+                elif not subscription.is_for(found):
+                    self._deactivate(subscription)
                 elif found != subscription.counts or subscription.due:
                     subscription.counts, subscription.due = found, False
                     subscription.notify()
@@ -228,6 +250,7 @@ class Subscriptions:
 
     def _repeat(self, subscription: Subscription) -> None:
         subscription.due = True
+        self._look_up(subscription)
         self._recount([subscription.counts.mailbox_id])
 
     # -- over a restart
@@ -260,6 +283,7 @@ class Subscriptions:
             log.error("subscription=%s cannot be read, it is dropped: %s", row.get("key"), error)
             return
         subscription.source, subscription.due = plain["source"][0], True
+        subscription.users = [str(user) for user in plain.get("users", ())]
         subscription.extend(max(1.0, seconds), partial(self._expired, subscription))
         self._hold(subscription)
 
@@ -278,6 +302,7 @@ class Subscriptions:
             on_told=self._told,
             on_repeat=self._repeat,
             repeat=self._rules.repeat,
+            may_challenge=self._may_challenge,
         )
 
     def _hold(self, subscription: Subscription) -> None:
@@ -313,3 +338,8 @@ class Subscriptions:
     def _over(self, subscription: Subscription, why: str) -> None:
         log.info("subscription of %s ended: %s", subscription.account, why)
         self._forget(subscription)
+
+
+def _users_of(request: SipMessage) -> list[str]:
+    """Whom a SUBSCRIBE is for: the user of the Request-URI, else of To."""
+    return list(dict.fromkeys(user[:MAX_USER] for user in (request.uri.user, request.to.uri.user) if user))

@@ -66,14 +66,19 @@ class Transfer:
         contact: str,
         *,
         credentials: Credentials,
+        may_challenge: Callable[[str], bool],
         patience: Patience,
         on_moved: Callable[[], None],
         result: Future[bool],
     ) -> None:
-        """target: see refer_to(); contact: our own URI in angle brackets, for Contact and Referred-By (RFC 3892)."""
+        """target: see refer_to(); contact: our own URI in angle brackets, for Contact and Referred-By (RFC 3892).
+
+        may_challenge: whether this IP address may ask for our password.
+        """
         self._transactions, self._dialog, self._patience = transactions, dialog, patience
         self._target, self._contact, self._on_moved, self._result = target, contact, on_moved, result
-        self._authenticator = Authenticator(credentials)
+        self._authenticator, self._may_challenge = Authenticator(credentials), may_challenge
+        self._destination = ""
         self._numbers: set[str] = set()
         self._timer: Timer | None = None
         self._subscribed = True
@@ -128,6 +133,7 @@ class Transfer:
         ]
         branch = f"z9hG4bK{secrets.token_hex(12)}"
         data, destination = self._dialog.build_request("REFER", branch, headers)
+        self._destination = destination[0]
         self._numbers.add(str(self._dialog.local_sequence))
         self._transactions.request(data, destination, branch, "REFER", self._answered)
 
@@ -144,7 +150,7 @@ class Transfer:
                 self._accept()
         elif response.code in (401, 407):
             try:
-                self._authenticator.take(response)
+                self._authenticator.take(response, may_ask=self._may_challenge(self._destination))
             except CannotAuthenticate as error:
                 log.warning("call=%s REFER got %d: %s", self._dialog.call_id, response.code, error)
                 self._end(False)
