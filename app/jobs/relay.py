@@ -17,7 +17,7 @@ from app.config import Settings
 from app.extensions import db
 from app.jobs import queue
 from app.jobs.logs import one_line
-from app.services import broken_off, calls, deliveries, lanes, outbox, purge, recording_end, retention
+from app.services import broken_off, calls, deliveries, lanes, outbox, purge, recording_end, retention, sessions
 
 log = logging.getLogger(__name__)
 
@@ -103,5 +103,6 @@ def sweep() -> bool:
     if given_up := lanes.give_up():
         log.warning("%d webhook deliveries are given up: their receivers do not answer in time", given_up)
     broken_off.close_forgotten()
+    sessions.sweep()
     # Recordings first: a call goes when none of it is left.
     return max(moved, purged, recording_end.sweep(), calls.sweep()) >= purge.BATCH

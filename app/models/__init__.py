@@ -9,7 +9,7 @@ from app.models.greeting import Greeting, Prompt
 from app.models.lamp import Lamp
 from app.models.mailbox import Mailbox
 from app.models.message import Message
-from app.models.user import Audit, Token, User
+from app.models.user import Audit, EndedSession, Token, User
 from app.models.webhook import Lane, Webhook
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Call",
     "CallStep",
     "Delivery",
+    "EndedSession",
     "Event",
     "Greeting",
     "Lamp",

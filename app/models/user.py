@@ -40,6 +40,15 @@ class User(UserMixin, Base):  # type: ignore[misc]  # Flask-Login has no types
         return f"{self.id}:{self.session_version}"
 
 
+class EndedSession(Base):
+    """A session that its person ended, by the hash of its token: a copy of its cookie must open nothing."""
+
+    __tablename__ = "voicemail_ended_session"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    ended_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, index=True)
+
+
 class Token(Base):
     """A bearer token of a program, for one mailbox or (mailbox_id NULL) for all; only its hash is kept."""
 

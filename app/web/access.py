@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from flask import Flask, redirect, request, url_for
+from flask import Flask, redirect, request, session, url_for
 from flask_login import current_user
 from flask_login import login_required as _login_required
 from werkzeug.wrappers import Response
@@ -15,10 +15,12 @@ from app.errors import Forbidden, NotFound
 from app.extensions import login_manager
 from app.models import User
 from app.models.user import ADMIN
-from app.services import users
+from app.services import sessions, users
 from app.web import htmx, security
 
 POLL_PREFIX = "poll-"
+# In the session: what tells it from all others.
+TOKEN = "token"  # noqa: S105 - the name of it
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -31,7 +33,9 @@ def init_app(app: Flask) -> None:
 
 
 def load_user(session_id: str) -> User | None:
-    """The person of a session; None where the person is gone, shut out, or has another password since."""
+    """The person of a session; None where the person is gone, shut out, or has logged out or another password since."""
+    if (token := session.get(TOKEN)) and sessions.is_ended(token):
+        return None
     user_id, _, _ = session_id.partition(":")
     try:
         user = users.get(user_id)

@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.extensions import limiter
 from app.models import User
-from app.services import users
-from app.web import htmx, limits, notices, security
+from app.services import sessions, users
+from app.web import access, htmx, limits, notices, security
 from app.web.access import safe_path
 from app.web.forms import LoginForm
 
@@ -47,9 +47,12 @@ def log_in() -> AnyResponse:
 
 @blueprint.post("/logout")
 def logout() -> AnyResponse:
-    """End the session."""
+    """End the session, also for whoever has a copy of its cookie."""
+    token = session.get(access.TOKEN, "")
     logout_user()
     session.clear()
+    if token:
+        sessions.end(token)
     notices.tell("You are logged out.")
     return htmx.go(url_for("auth.login"))
 
@@ -58,6 +61,7 @@ def start_session(user: User) -> None:
     """A session of its own for a person who has just proved who they are."""
     session.clear()
     session.permanent = True
+    session[access.TOKEN] = sessions.new_token()
     login_user(user)
     security.note_use()
 

@@ -14,9 +14,10 @@ from werkzeug.test import TestResponse
 from app import create_app
 from app.config import Settings, SettingsError
 from app.extensions import db, limiter
-from app.models import User
-from app.services import users
-from app.web.access import safe_path
+from app.models import EndedSession, User
+from app.models.base import utc_now
+from app.services import sessions, users
+from app.web.access import TOKEN, safe_path
 from tests.conftest import Login
 from tests.web.browser import HTMX, Browser
 
@@ -122,6 +123,40 @@ def test_log_out_ends_it(browser: Browser) -> None:
     assert browser.submit(LIST, "/logout").location == "/login"
     assert "You are logged out." in browser.get("/login").text
     assert browser.get(LIST).status_code == 302
+
+
+def test_a_copy_of_its_cookie_opens_nothing_more(app: Flask, browser: Browser, staff: Login) -> None:
+    cookie = browser.client.get_cookie(COOKIE)
+    assert cookie
+    copy, elsewhere = Browser(app.test_client()), Browser(app.test_client())
+    copy.client.set_cookie(COOKIE, cookie.value)
+    assert copy.get(LIST).status_code == 200
+    elsewhere.log_in(staff)
+    browser.submit(LIST, "/logout")
+    copy.client.set_cookie(COOKIE, cookie.value)
+    assert copy.get(LIST).location.startswith("/login")
+    # Whoever logs in twice ends one of both, not the other.
+    assert elsewhere.get(LIST).status_code == 200
+
+
+def test_a_session_of_an_earlier_version_goes_on_and_ends(app: Flask, browser: Browser) -> None:
+    with browser.client.session_transaction() as kept:
+        del kept[TOKEN]
+    assert browser.get(LIST).status_code == 200
+    assert browser.submit(LIST, "/logout").location == "/login"
+    with app.app_context():
+        assert db.session.query(EndedSession).count() == 0
+
+
+def test_what_was_ended_long_ago_is_forgotten(app: Flask, browser: Browser) -> None:
+    browser.submit(LIST, "/logout")
+    with app.app_context():
+        assert sessions.sweep() == 0
+        row = db.session.query(EndedSession).one()
+        row.ended_at = utc_now() - timedelta(days=40)
+        db.session.commit()
+        assert sessions.sweep() == 1
+        assert db.session.query(EndedSession).count() == 0
 
 
 def test_log_out_needs_the_token(browser: Browser) -> None:
