@@ -101,23 +101,51 @@ def test_a_source_that_falls_silent_on_probation_locks_nobody_out(
     new.close()
 
 
-def test_who_stays_alone_on_probation_is_tied_to(loop: MediaLoop, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_stays_alone_on_probation_gives_way_to_no_other_stranger_and_to_the_other_side(
+    loop: MediaLoop, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other side may say nothing for a while, as with silence suppression: its call is its own all the same."""
     monkeypatch.setattr("voice.media.latch.PROBATION_SECONDS", 0.05)
-    alone = Peer(host=SOMEWHERE)
+    monkeypatch.setattr("voice.media.latch.SILENT_SECONDS", 0)
+    alone, another = Peer(host=SOMEWHERE), Peer(host="127.0.0.9", ssrc=0xBAD)
     side = Side(loop, peer)
     side.stream.inIP = "0.0.0.0"
     side.stream.start()
     alone.say(_Address(side), numbered(10))
     side.wait_received(10)
-    until(lambda: side.stream._socket._latched, what="the latch")
+    until(lambda: side.stream._socket._is_settled, what="the end of the probation")
     received = side.stream.statistics.received
-    peer.say(_Address(side), numbered(5), FAST)
+    another.say(_Address(side), numbered(5), FAST)
     alone.say(_Address(side), numbered(1, 10), FAST)
     side.wait_received(received + 1)
     assert side.stream.statistics.received == received + 1
+    assert not side.stream._socket._latched
+    peer.say(_Address(side), numbered(5), FAST)
+    until(lambda: side.stream._socket._latched, what="the latch")
+    assert side.stream._socket.source == HOST
+    side.wait_received(received + 6)
+    alone.say(_Address(side), numbered(5), FAST)
+    peer.say(_Address(side), numbered(1, 5), FAST)
+    side.wait_received(received + 7)
+    assert side.stream.statistics.received == received + 7
     side.stream.stop()
     side.wait_closed()
     alone.close()
+    another.close()
+
+
+def test_a_known_host_is_tied_to_after_its_probation(
+    loop: MediaLoop, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voice.media.latch.PROBATION_SECONDS", 0.05)
+    announced = Peer()
+    side = Side(loop, announced)
+    side.stream.start()
+    peer.say(side.stream, numbered(10))
+    until(lambda: side.stream._socket._latched, what="the latch")
+    side.stream.stop()
+    side.wait_closed()
+    announced.close()
 
 
 class _Address:

@@ -36,7 +36,9 @@ class LatchedSocket:
 
     The address announced is believed at once. Any other source is on probation first: one from a host that is known
     (the one announced with another port, or the one that the signalling comes from, as behind a NAT) takes its place,
-    and the address announced that of both. So a stranger who is first has the call's audio for a moment at most.
+    and the address announced that of both. Where nobody knows its host the socket is never tied to it, so that a
+    stranger who is first gives way whenever the other side begins to speak; after the probation no other stranger takes
+    its place.
     """
 
     __slots__ = (
@@ -45,6 +47,7 @@ class LatchedSocket:
         "_buffer",
         "_former",
         "_heard_at",
+        "_is_settled",
         "_latched",
         "_on_probation",
         "_probation_ends",
@@ -92,7 +95,7 @@ class LatchedSocket:
         self._accept, self._take = accept, take or self._read
         self._target = sendable(*target)
         self._signalling = signalling
-        self._latched = False
+        self._latched = self._is_settled = False
         self._on_probation: Any = None
         self._probation_ends = self._heard_at = 0.0
         self._former: Any = None
@@ -133,13 +136,14 @@ class LatchedSocket:
             # Nothing there, or an ICMP error about what was sent.
             return
         rank, other = self._rank(source), self._on_probation
-        if other not in (None, source) and rank <= self._rank(other) and now - self._heard_at < SILENT_SECONDS:
+        is_held = self._is_settled or now - self._heard_at < SILENT_SECONDS
+        if other not in (None, source) and rank <= self._rank(other) and is_held:
             return
         if self._accept(data, now) and source[1] and (source != self._former or now >= self._settled_at):
             if source != other:
                 self._on_probation, self._probation_ends = source, now + PROBATION_SECONDS
-            self._heard_at = now
-            if rank == ANNOUNCED or now >= self._probation_ends:
+            self._heard_at, self._is_settled = now, now >= self._probation_ends
+            if rank == ANNOUNCED or (self._is_settled and rank == KNOWN):
                 self._latch(source, now)
 
     def receive_queued(self, now: float) -> None:
@@ -166,7 +170,7 @@ class LatchedSocket:
     def dissolve(self, target: tuple[str, int], now: float) -> None:
         """The other side has another address: send there, and latch again."""
         self._target = sendable(*target)
-        tied, self._on_probation = self._tied_to(), None
+        tied, self._on_probation, self._is_settled = self._tied_to(), None, False
         if tied is not None:
             self._former, self._settled_at = tied, now + SETTLE_SECONDS
         if self._latched:
