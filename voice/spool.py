@@ -92,9 +92,11 @@ class SpoolEntry:
         sidecar = Sidecar(id=str(uuid.uuid4()), **facts)  # type: ignore[arg-type]  # the facts are all texts
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            return cls(folder, sidecar, _write(folder, sidecar))
+            entry = cls(folder, sidecar, _write(folder, sidecar))
+            entry._sync_new()
         except OSError as error:
             raise SpoolError(f"the spool {folder} cannot be written: {error.strerror}") from error
+        return entry
 
     @property
     def id(self) -> str:
@@ -134,15 +136,32 @@ class SpoolEntry:
         )
 
     def change(self, **facts: Any) -> Sidecar:
-        """Replace the sidecar by one with these facts in place of its own, at one moment; SpoolError."""
+        """Replace the sidecar by one with these facts in place of its own, at one moment; SpoolError.
+
+        After an error too, self.sidecar is what is in the folder, and owned; only a power cut may still take it back.
+        """
         final = replace(self.sidecar, **facts)
         try:
-            descriptor = _write(self.folder, final)
+            self._take_over(final, _write(self.folder, final))
+            _sync_folder(self.folder)
         except OSError as error:
             raise SpoolError(f"the spool {self.folder} cannot be written: {error.strerror}") from error
-        os.close(self._descriptor)
-        self.sidecar, self._descriptor = final, descriptor
         return final
+
+    def _take_over(self, sidecar: Sidecar, descriptor: int) -> None:
+        """The new sidecar is in place: it is the take's from here on, and so is its lock, whatever fails next."""
+        before = self._descriptor
+        self.sidecar, self._descriptor = sidecar, descriptor
+        os.close(before)
+
+    def _sync_new(self) -> None:
+        """Make the name of a new sidecar safe; where that fails nothing is left of it. OSError."""
+        try:
+            _sync_folder(self.folder)
+        except OSError:
+            with suppress(OSError):
+                self.drop()
+            raise
 
     def drop(self) -> None:
         """Remove a take that never got a frame. The WAV goes first: an unowned WAV has no story."""
@@ -230,7 +249,10 @@ def _entries(folder: Path, ending: str) -> Iterator[os.DirEntry[str]]:
 
 
 def _write(folder: Path, sidecar: Sidecar) -> int:
-    """Write, lock, fsync and rename; the descriptor that holds the lock."""
+    """Write, lock, fsync and rename; the descriptor that holds the lock. OSError: what was there is still there.
+
+    The name is safe only when the folder is synced: whoever called does that, who owns the new sidecar by then.
+    """
     path = _sidecar_path(folder, sidecar.id)
     part = path.with_suffix(".json.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -241,7 +263,6 @@ def _write(folder: Path, sidecar: Sidecar) -> int:
             raise OSError(28, "no space left on the device")
         os.fsync(descriptor)
         os.rename(part, path)
-        _sync_folder(folder)
     except BaseException:
         os.close(descriptor)
         with suppress(OSError):

@@ -64,6 +64,12 @@ class Take:
         return self._entry.wav
 
     @property
+    def listen_path(self) -> Path:
+        """Where what will be the message can be listened to, also after a retake() that failed. SpoolError, OSError."""
+        self._settle()
+        return self.path
+
+    @property
     def retake_path(self) -> Path:
         """Where the caller's next attempt is recorded; there is nothing yet. SpoolError, OSError."""
         self._settle()
@@ -76,7 +82,7 @@ class Take:
 
     @property
     def owed(self) -> bool:
-        """It is held, and nobody has asked for its message yet."""
+        """It is held, or was to be finished, and nobody has asked for its message yet."""
         return self._held is not None
 
     def says_enough(self, recorded: Recorded) -> bool:
@@ -94,11 +100,16 @@ class Take:
             self.dropped = True
             return False
         kept = self.says_enough(recorded)
+        # Its sidecar may be in place, and an error come after it.
+        self._held = recorded
         self._complete(recorded, kept=kept)
+        self._held = None
         return kept
 
     def hold(self, recorded: Recorded) -> None:
         """Make a take that says enough safe, but no message yet; SpoolError."""
+        # Its sidecar may be in place, and an error come after it.
+        self._held = recorded
         self._entry.finish(
             spool.COMPLETE,
             duration=recorded.result.duration,
@@ -106,7 +117,6 @@ class Take:
             size=recorded.result.size,
             ended_by=recorded.ended_by,
         )
-        self._held = recorded
 
     def retake(self, recorded: Recorded) -> bool:
         """Put what was recorded at retake_path in place of the take; False where nothing was said: the take stays.
@@ -117,15 +127,19 @@ class Take:
             retakes.forget(self.path)
             return False
         result = recorded.result
-        # The one moment at which the new recording is the take, and the old one is not.
-        self._entry.change(
-            duration=round(result.duration, 3),
-            speech=round(result.heard.speech, 2),
-            size=result.size,
-            ended_by=recorded.ended_by,
-            again=True,
-        )
-        self._held = recorded
+        try:
+            # The one moment at which the new recording is the take, and the old one is not.
+            self._entry.change(
+                duration=round(result.duration, 3),
+                speech=round(result.heard.speech, 2),
+                size=result.size,
+                ended_by=recorded.ended_by,
+                again=True,
+            )
+        finally:
+            # An error may come before that moment or after it: the sidecar tells.
+            if self._entry.sidecar.again:
+                self._held = recorded
         self._settle()
         return True
 

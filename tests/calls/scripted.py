@@ -5,11 +5,16 @@ The flow, the verbs, the recorder and the spool are the real ones; only signalli
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from voice import spool
 from voice.call import Call, CallFacts
 from voice.events import Digit, Ended, Event, PlaybackDone
 from voice.media.g711 import Law
@@ -133,6 +138,17 @@ class Committed:
 
 HANG_UP = Ended("caller hung up")
 POUND = Digit("#")
+
+
+def break_next_sync(patch: pytest.MonkeyPatch) -> None:
+    """The spool's folder cannot be synced the next time; what comes before that is done."""
+    sync = spool._sync_folder
+
+    def broken(_folder: Path) -> None:
+        patch.setattr(spool, "_sync_folder", sync)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    patch.setattr(spool, "_sync_folder", broken)
 
 
 def files(folder: Path) -> list[str]:

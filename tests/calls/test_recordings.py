@@ -20,7 +20,7 @@ from app.models import Call, Delivery, Recording
 from app.services import recorded_audio
 from app.services import recordings as service
 from bench import signals
-from tests.calls.scripted import HANG_UP, POUND, scripted_call
+from tests.calls.scripted import HANG_UP, POUND, break_next_sync, scripted_call
 from tests.peers.instance import Instance
 from voice import spool
 from voice.errors import SpoolError
@@ -170,6 +170,19 @@ def test_what_a_block_does_not_finish_is_adopted_at_once(tmp_path: Path, writer:
         raise Killed
     assert committed.adopted == spool.listing(tmp_path)
     assert len(committed.adopted) == 1
+
+
+def test_one_whose_last_sidecar_cannot_be_synced_is_adopted_at_once(
+    tmp_path: Path, writer: SpoolWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed = Committed()
+    call, _, _ = scripted_call(writer, speech=sent(SAID), after_speech=(POUND,))
+    with suppress(SpoolError), Recordings(Place(tmp_path, ACCOUNT, ""), committed).begin(call, CALL_SID) as take:
+        recorded = Record(take.path).run(call)
+        break_next_sync(monkeypatch)
+        take.finish(recorded, trim=True)
+    assert (committed.saved, committed.adopted) == ([], spool.listing(tmp_path))
+    assert [spool.read(tmp_path, take_id).state for take_id in committed.adopted] == [spool.COMPLETE]
 
 
 def test_a_block_that_records_nothing_leaves_nothing(tmp_path: Path, writer: SpoolWriter) -> None:

@@ -10,18 +10,20 @@ from typing import Any
 import pytest
 
 from app.config import PROJECT_ROOT
-from tests.calls.scripted import Committed, files, scripted_call
+from tests.calls.scripted import Committed, break_next_sync, files, scripted_call
 from tests.killing import killed_at
 from tests.peers.instance import Instance
 from voice import retakes, spool
 from voice.errors import SpoolError
 from voice.events import Digit
+from voice.flows.conversation import Conversation
+from voice.flows.review import review
 from voice.mailbox import MailboxFacts
 from voice.media import g711, wav
 from voice.media.g711 import Law
 from voice.media.recorder import SpoolWriter
 from voice.media.wav import HEADER_SIZE
-from voice.prompts import BUILT_IN
+from voice.prompts import BUILT_IN, Prompts
 from voice.store import Store
 from voice.takes import Take, TakeRules, Takes
 from voice.verbs import Record
@@ -150,6 +152,85 @@ def test_a_full_disk_leaves_the_take_before(
     assert audio(take.path) == FIRST
     assert not take.path.with_suffix(".again.wav").exists()
     assert caller.committed.saved == [take.id]
+
+
+def test_a_sidecar_that_cannot_be_synced_is_what_the_call_goes_on_with(
+    tmp_path: Path, writer: SpoolWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = Instance(tmp_path / "instance")
+    instance.mailbox(EXTENSION)
+    store, folder = Store(instance.settings), instance.settings.spool_dir
+    caller = Caller(folder, writer, store.find_mailbox([EXTENSION]).id)  # type: ignore[union-attr]
+    with caller.takes.begin(caller.call, caller.mailbox) as take:
+        take.hold(caller.says(FIRST, take.path))
+        recorded = caller.says(SECOND, take.retake_path)
+        break_next_sync(monkeypatch)
+        with pytest.raises(SpoolError):
+            take.retake(recorded)
+        assert store.reconcile() == 0, "the call still owns it"
+        assert audio(take.listen_path) == SECOND
+        break_next_sync(monkeypatch)
+        with pytest.raises(SpoolError):
+            take.mark_urgent(True)
+        assert store.reconcile() == 0, "the call still owns it"
+        take.keep()
+    assert caller.committed.saved == [take.id]
+    assert store.save(take.id)
+    message = instance.message(EXTENSION)
+    assert audio(take.path) == SECOND
+    assert message.duration == pytest.approx(len(SECOND) / 8000)
+    assert (message.size, message.sha256) == (take.path.stat().st_size, wav.sha256_of(take.path))
+    assert message.urgent is take.urgent is True
+
+
+def test_who_listens_hears_what_will_be_the_message(
+    tmp_path: Path, writer: SpoolWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = Caller(tmp_path, writer)
+    talk = Conversation(caller.call, Prompts("en"), "en")
+    with caller.takes.begin(caller.call, caller.mailbox) as take:
+        take.hold(caller.says(FIRST, take.path))
+        recorded = caller.says(SECOND, take.retake_path)
+        break_next_sync(monkeypatch)
+        with pytest.raises(SpoolError):
+            take.retake(recorded)
+        # The menu, what was said, the menu.
+        caller.stream.on_play = {1: (Digit("2"),), 3: (Digit("1"),)}
+        review(talk, take, Record(take.path))
+        take.keep()
+    assert caller.stream.played[1] == audio(take.path) == SECOND
+
+
+def test_the_next_attempt_comes_after_one_whose_sidecar_could_not_be_synced(
+    tmp_path: Path, writer: SpoolWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = Caller(tmp_path, writer)
+    with caller.takes.begin(caller.call, caller.mailbox) as take:
+        take.hold(caller.says(FIRST, take.path))
+        recorded = caller.says(SECOND, take.retake_path)
+        break_next_sync(monkeypatch)
+        with pytest.raises(SpoolError):
+            take.retake(recorded)
+        assert not take.retake(caller.says(SILENCE, take.retake_path))
+        take.keep()
+    assert audio(take.path) == SECOND
+    assert spool.read(tmp_path, take.id).size == HEADER_SIZE + len(SECOND)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_take_whose_last_sidecar_cannot_be_synced_is_adopted_at_once(
+    tmp_path: Path, writer: SpoolWriter, monkeypatch: pytest.MonkeyPatch, held: bool
+) -> None:
+    caller = Caller(tmp_path, writer)
+    with suppress(SpoolError), caller.takes.begin(caller.call, caller.mailbox) as take:
+        recorded = caller.says(FIRST, take.path)
+        break_next_sync(monkeypatch)
+        if held:
+            take.hold(recorded)
+        else:
+            take.finish(recorded)
+    assert (caller.committed.saved, caller.committed.adopted) == ([], [take.id])
+    assert spool.read(tmp_path, take.id).state == spool.COMPLETE
 
 
 # -- kill -9

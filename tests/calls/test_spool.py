@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.calls.scripted import break_next_sync
 from voice import spool
 from voice.errors import SpoolError
 
@@ -142,6 +143,31 @@ def test_a_spool_that_cannot_be_written_is_a_spool_error(tmp_path: Path) -> None
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(SpoolError):
         spool.SpoolEntry.begin(tmp_path / "file", **FACTS)
+
+
+def test_a_new_take_whose_folder_cannot_be_synced_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_next_sync(monkeypatch)
+    with pytest.raises(SpoolError):
+        spool.SpoolEntry.begin(tmp_path, **FACTS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sidecar_that_is_in_place_is_owned_and_known_though_its_folder_cannot_be_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = spool.SpoolEntry.begin(tmp_path, **FACTS)
+    break_next_sync(monkeypatch)
+    with pytest.raises(SpoolError):
+        entry.finish(spool.COMPLETE, **FINAL)
+    assert spool.read(tmp_path, entry.id) == entry.sidecar
+    assert entry.sidecar.state == spool.COMPLETE
+    with spool.adopted(tmp_path, entry.id) as other:
+        assert other is None
+    entry.close()
+    with spool.adopted(tmp_path, entry.id) as other:
+        assert other is not None
 
 
 def test_a_dropped_take_leaves_nothing(tmp_path: Path) -> None:

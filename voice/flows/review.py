@@ -41,7 +41,7 @@ def _menu(take: Take) -> Menu:
 def _do(talk: Conversation, take: Take, record: Record, does: Do) -> None:
     try:
         if does is Do.LISTEN:
-            talk.replay(take.path)
+            talk.replay(take.listen_path)
         elif does is Do.RECORD_AGAIN:
             _record_again(talk, take, record)
         elif does is Do.URGENT:

@@ -67,6 +67,7 @@ class RecordingTake:
     def __init__(self, entry: spool.SpoolEntry, place: Place, committer: Committer) -> None:
         self._entry, self._place, self._committer = entry, place, committer
         self.dropped = False
+        self.owed = False
 
     @property
     def sid(self) -> str:
@@ -104,6 +105,8 @@ class RecordingTake:
         samples = trimming.end_of_message(result, self._place.trailing_silence) if trim and not silent else None
         size = result.size if samples is None else HEADER_SIZE + samples
         duration = result.duration if samples is None else samples / SAMPLE_RATE
+        # Its sidecar may be in place, and an error come after it.
+        self.owed = True
         self._entry.finish(
             spool.DISCARDED if silent else spool.COMPLETE,
             duration=duration,
@@ -112,6 +115,7 @@ class RecordingTake:
             ended_by=recorded.ended_by,
             trimmed=samples is not None,
         )
+        self.owed = False
         try:
             if samples is not None:
                 trimming.cut(self.path, size)
@@ -172,5 +176,5 @@ class Recordings:
             entry.drop()
             unfinished = False
         entry.close()
-        if unfinished:
+        if unfinished or take.owed:
             self._committer.adopt(entry.id)
