@@ -158,10 +158,7 @@ class TakeStore:
     def _finish(self, entry: spool.SpoolEntry) -> bool:
         """Complete what a crash interrupted; False where there is nothing to keep."""
         if entry.sidecar.state != spool.RECORDING:
-            if not entry.sidecar.again:
-                # An attempt that its caller never came to the end of: the one before it is the take, in any case.
-                with suppress(OSError):
-                    retakes.forget(entry.wav)
+            _forget_left_over(entry)
             return True
         # It was not cut yet: it is whole.
         trimming.forget_tail(entry.wav)
@@ -200,3 +197,17 @@ class TakeStore:
             box = db.session.get(Mailbox, mailbox_id)
             own = box.min_speech if box else None
         return self._settings.min_speech if own is None else own
+
+
+def _forget_left_over(entry: spool.SpoolEntry) -> None:
+    """Remove what a kill or a full disk left beside a take that is complete; where that fails, the take is still one.
+
+    That is an attempt that its caller never came to the end of, where the sidecar does not say that it is the take; and
+    a tail that was kept before the take was to be cut, where the sidecar does not say that it was: the take is whole.
+    """
+    if not entry.sidecar.again:
+        with suppress(OSError):
+            retakes.forget(entry.wav)
+    if not entry.sidecar.trimmed:
+        with suppress(OSError):
+            trimming.forget_tail(entry.wav)

@@ -25,7 +25,7 @@ from voice.media.recorder import SpoolWriter
 from voice.media.wav import HEADER_SIZE
 from voice.prompts import Prompts
 from voice.store import Store
-from voice.takes import TakeRules, Takes
+from voice.takes import Take, TakeRules, Takes
 
 EXTENSION = "7001"
 PROMPTS = Prompts("en")
@@ -41,11 +41,22 @@ class Killed(BaseException):
     """What a kill looks like from inside: nothing after it runs."""
 
 
-def leave(folder: Path, writer: SpoolWriter, sent: bytes, event: Event, mailbox_id: str = "box", **rules: Any) -> str:
-    """A caller sends this, then the event comes; the id of the take."""
+def leave(
+    folder: Path,
+    writer: SpoolWriter,
+    sent: bytes,
+    event: Event,
+    mailbox_id: str = "box",
+    *,
+    review: bool = False,
+    **rules: Any,
+) -> str:
+    """A caller sends this, then the event comes; the id of the take. review: after # he hangs up when he is asked."""
     given = TakeRules(**({"min_speech": 0.2, "min_duration": 0.0} | rules))
-    call, _, _ = scripted_call(writer, speech=sent, after_speech=(event,))
-    box = MailboxFacts(mailbox_id, EXTENSION, "Alice", "en", "UTC")
+    # The greeting, the tone, the menu.
+    asked = {3: (HANG_UP,)} if review else {}
+    call, _, _ = scripted_call(writer, speech=sent, after_speech=(event,), on_play=asked)
+    box = MailboxFacts(mailbox_id, EXTENSION, "Alice", "en", "UTC", review=review)
     leave_message(call, box, PROMPTS, Takes(folder, given, Committed()), LIMITS)
     [take_id] = spool.listing(folder)
     return take_id
@@ -167,9 +178,10 @@ def test_tails_that_cannot_be_removed_are_not_in_the_way_of_messages(tmp_path: P
 SYSTEM_CALLS = ("fsync", "pwrite", "ftruncate", "rename", "open", "write")
 
 
+@pytest.mark.parametrize("review", [False, True], ids=["at once", "reviewed"])
 @pytest.mark.parametrize("fault", [Killed(), OSError(errno.ENOSPC, "No space left on device")], ids=["kill", "disk"])
 def test_a_kill_and_a_full_disk_at_any_line_lose_nothing(
-    tmp_path: Path, writer: SpoolWriter, fault: BaseException
+    tmp_path: Path, writer: SpoolWriter, fault: BaseException, review: bool
 ) -> None:
     """At each system call of the end in turn; what the reconciler makes of it holds every word."""
     everything = sent(SAID, SILENCE)
@@ -178,7 +190,7 @@ def test_a_kill_and_a_full_disk_at_any_line_lose_nothing(
     store = Store(instance.settings)
     mailbox_id = store.find_mailbox([EXTENSION]).id  # type: ignore[union-attr]
     folder, seen, number = instance.settings.spool_dir, set[str](), 0
-    while fails_at(number, fault, folder, writer, everything, mailbox_id):
+    while fails_at(number, fault, folder, writer, everything, mailbox_id, review):
         store.reconcile()
         message = instance.messages(EXTENSION)[-1]
         path = folder / f"{message.id}.wav"
@@ -195,7 +207,13 @@ def test_a_kill_and_a_full_disk_at_any_line_lose_nothing(
 
 
 def fails_at(
-    number: int, fault: BaseException, folder: Path, writer: SpoolWriter, everything: bytes, mailbox_id: str
+    number: int,
+    fault: BaseException,
+    folder: Path,
+    writer: SpoolWriter,
+    everything: bytes,
+    mailbox_id: str,
+    review: bool,
 ) -> bool:
     """Leave a message and meet the fault at that system call of its end; False where it has fewer."""
     calls = [0]
@@ -210,15 +228,16 @@ def fails_at(
         return counting
 
     with pytest.MonkeyPatch.context() as patch:
-        finish = trimming.end_of_message
+        says_enough = Take.says_enough
 
-        def from_here(*arguments: Any) -> int | None:
+        def from_here(*arguments: Any) -> bool:
             """The recording is whole and on disk by now."""
+            patch.setattr(Take, "says_enough", says_enough)
             for name in SYSTEM_CALLS:
                 patch.setattr(os, name, counted(getattr(os, name)))
-            return finish(*arguments)
+            return says_enough(*arguments)
 
-        patch.setattr(trimming, "end_of_message", from_here)
+        patch.setattr(Take, "says_enough", from_here)
         with suppress(Killed):
-            leave(folder, writer, everything, SilenceReached(), mailbox_id)
+            leave(folder, writer, everything, POUND if review else SilenceReached(), mailbox_id, review=review)
     return calls[0] > number
