@@ -6,11 +6,11 @@ A part of the door of voice/store.py, which runs in the keeper process.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app import create_app
 from app.config import Settings
@@ -20,6 +20,7 @@ from app.services import messages, recordings, trimmed
 from app.services import spool as app_spool
 from voice import retakes, spool, trimming
 from voice.errors import SpoolError
+from voice.helper_serving import one_line
 from voice.media import wav
 from voice.media.speech import speech_seconds
 
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 500
 """Takes of the spool that are looked up together."""
+MOST_IN_A_ROW = 3
+"""Mailboxes one after the other whose takes the database refuses; then it is away, and each take costs a time-out."""
 
 
 class TakeStore:
@@ -113,10 +116,8 @@ class TakeStore:
         )
 
     def reconcile(self) -> int:
-        """Adopt what calls and crashes left in the spool; the number of takes adopted."""
-        ids = spool.listing(self._settings.spool_dir)
-        # By and by: where nothing was uploaded for a day there are many.
-        adopted = sum(self.adopt(ids[start : start + AT_ONCE]) for start in range(0, len(ids), AT_ONCE))
+        """Adopt what calls and crashes left in the spool; the number of takes adopted. Raises as adopt() does."""
+        adopted = self.adopt(spool.listing(self._settings.spool_dir))
         # Last: what cannot be removed must not be in the way of messages.
         spool.sweep(self._settings.spool_dir)
         spool.sweep_copies(self._settings.spool_dir)
@@ -125,8 +126,18 @@ class TakeStore:
         return adopted
 
     def adopt(self, ids: Sequence[str]) -> int:
-        """Complete those of these takes that nobody owns, and make their messages; the number of takes adopted."""
-        folder = self._settings.spool_dir
+        """Complete those of these takes that nobody owns, and make their messages; the number of takes adopted.
+
+        SQLAlchemyError: the database is away, or refused some of them for now, and only the others are adopted.
+        """
+        refusals = _Refusals()
+        # By and by: where nothing was uploaded for a day there are many.
+        parts = (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
+        adopted = sum(self._adopt_part(part, refusals) for part in parts)
+        refusals.tell()
+        return adopted
+
+    def _adopt_part(self, ids: Sequence[str], refusals: _Refusals) -> int:
         with self._app.app_context():
             fates = messages.known_ids(ids) | recordings.known_ids(ids)
         adopted = 0
@@ -135,25 +146,32 @@ class TakeStore:
             if fate is messages.SpoolFate.OWED:
                 continue
             try:
-                with spool.adopted(folder, take_id) as entry:
+                with spool.adopted(self._settings.spool_dir, take_id) as entry:
                     if entry is None:
                         continue
                     if fate is messages.SpoolFate.STORED:
                         app_spool.remove_spool(self._settings, take_id)
-                    elif self._finish(entry):
-                        self.save(take_id)
-                        adopted += 1
-                        log.warning(
-                            "adopted take=%s mailbox=%s state=%s ended_by=%s",
-                            take_id,
-                            entry.sidecar.extension,
-                            entry.sidecar.state,
-                            entry.sidecar.ended_by,
-                        )
+                    elif not refusals.concern(entry.sidecar):
+                        adopted += self._adopt_owned(entry, refusals)
             except (SpoolError, OSError) as error:
                 # A bad block, a right that is missing: the other takes are not to wait for this one.
                 log.error("take=%s cannot be adopted: %s", take_id, error)
         return adopted
+
+    def _adopt_owned(self, entry: spool.SpoolEntry, refusals: _Refusals) -> bool:
+        """Complete a take and make its message; False where there is nothing to keep, or the database refuses it."""
+        with refusals.of(entry.sidecar):
+            if self._finish(entry):
+                self.save(entry.id)
+                log.warning(
+                    "adopted take=%s mailbox=%s state=%s ended_by=%s",
+                    entry.id,
+                    entry.sidecar.extension,
+                    entry.sidecar.state,
+                    entry.sidecar.ended_by,
+                )
+                return True
+        return False
 
     def _finish(self, entry: spool.SpoolEntry) -> bool:
         """Complete what a crash interrupted; False where there is nothing to keep."""
@@ -197,6 +215,43 @@ class TakeStore:
             box = db.session.get(Mailbox, mailbox_id)
             own = box.min_speech if box else None
         return self._settings.min_speech if own is None else own
+
+
+class _Refusals:
+    """What the database refused while takes were adopted, as where somebody holds the row of a mailbox for long.
+
+    The takes of other mailboxes do not wait for it, and those of the same one do not each wait for a time-out.
+    """
+
+    def __init__(self) -> None:
+        self._first: SQLAlchemyError | None = None
+        self._mailboxes = set[str]()
+        self._in_a_row = 0
+
+    def concern(self, sidecar: spool.Sidecar) -> bool:
+        """Whether a take of the same mailbox was refused before; a recording of a call has none."""
+        return sidecar.mailbox_id in self._mailboxes
+
+    @contextmanager
+    def of(self, sidecar: spool.Sidecar) -> Iterator[None]:
+        """Note that the database refuses the take in the block; raises it where it is the last of too many in a row."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            self._first = self._first or error
+            self._in_a_row += 1
+            if sidecar.mailbox_id:
+                self._mailboxes.add(sidecar.mailbox_id)
+            log.error("take=%s cannot be adopted yet: %s", sidecar.id, one_line(error))
+            if self._in_a_row == MOST_IN_A_ROW:
+                raise
+        else:
+            self._in_a_row = 0
+
+    def tell(self) -> None:
+        """Raise the first refusal, if there was one."""
+        if self._first is not None:
+            raise self._first
 
 
 def _forget_left_over(entry: spool.SpoolEntry) -> None:

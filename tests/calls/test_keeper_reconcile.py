@@ -6,11 +6,15 @@ import errno
 import io
 import json
 import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
+from sqlalchemy.exc import OperationalError
 
 from app.extensions import db
 from app.models import Delivery, Mailbox, Message
@@ -18,7 +22,7 @@ from app.services import greetings, mailboxes, messages, purge
 from tests.calls.spooled import SECONDS, begun, finished
 from tests.peers.instance import Instance
 from tests.peers.speech import speech
-from voice import sound_cache, spool
+from voice import sound_cache, spool, take_store
 from voice.errors import SpoolError
 from voice.media import g711, wav
 from voice.media.g711 import Law
@@ -212,6 +216,65 @@ def test_a_take_of_no_mailbox_is_not_in_the_way_of_others(instance: Instance, st
     assert store.reconcile() == 2
     assert {message.id for message in instance.messages(EXTENSION)} == {good.id, more.id}
     assert all(entry.wav.exists() for entry in (*strays, late))
+
+
+@contextmanager
+def held(store: Store, mailbox_ids: Collection[str]) -> Iterator[list[str]]:
+    """Somebody holds the rows of these mailboxes; what waited for one of them until its time was out."""
+    waited = list[str]()
+
+    def refuse(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("UPDATE voicemail_box ") and not set(mailbox_ids).isdisjoint(parameters):
+            waited.append(statement)
+            raise OperationalError(statement, parameters, Exception("Lock wait timeout exceeded"))
+
+    with store.context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", refuse)
+    try:
+        yield waited
+    finally:
+        event.remove(engine, "before_cursor_execute", refuse)
+
+
+@pytest.mark.parametrize("at_once", [1, 500])
+def test_a_mailbox_whose_row_is_held_is_not_in_the_way_of_others(
+    instance: Instance, store: Store, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(take_store, "AT_ONCE", at_once)
+    instance.mailbox("7002")
+    waiting = [left(finished(instance, EXTENSION)) for _ in range(take_store.MOST_IN_A_ROW + 1)]
+    for entry in waiting:
+        os.utime(entry.wav.with_suffix(".json"), (1, 1))
+    good = {left(finished(instance, "7002")).id for _ in range(2)}
+    with held(store, {waiting[0].sidecar.mailbox_id}) as waited:
+        # The keeper hears of it, and tries again soon.
+        with pytest.raises(OperationalError):
+            store.reconcile()
+        assert len(waited) == 1
+    assert {message.id for message in instance.messages("7002")} == good
+    assert instance.messages(EXTENSION) == []
+    assert store.reconcile() == len(waiting)
+
+
+def test_mailboxes_that_are_held_here_and_there_do_not_pass_for_a_database_that_is_away(
+    instance: Instance, store: Store
+) -> None:
+    entries = [left(finished(instance, instance.mailbox(f"71{n:02}"))) for n in range(2 * take_store.MOST_IN_A_ROW)]
+    for age, entry in enumerate(entries):
+        os.utime(entry.wav.with_suffix(".json"), (age, age))
+    with held(store, {entry.sidecar.mailbox_id for entry in entries[::2]}), pytest.raises(OperationalError):
+        store.reconcile()
+    assert [len(instance.messages(entry.sidecar.extension)) for entry in entries] == [0, 1] * take_store.MOST_IN_A_ROW
+
+
+def test_a_database_that_is_away_is_not_waited_for_by_each_take(instance: Instance, store: Store) -> None:
+    ids = [f"0000000{number}-0000-4000-8000-000000000000" for number in range(take_store.MOST_IN_A_ROW + 3)]
+    for mailbox_id in ids:
+        left(finished(instance, EXTENSION, mailbox_id=mailbox_id))
+    with held(store, ids) as waited, pytest.raises(OperationalError):
+        store.reconcile()
+    assert len(waited) == take_store.MOST_IN_A_ROW
 
 
 def test_a_take_on_a_bad_block_is_not_in_the_way_of_others(
