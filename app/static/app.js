@@ -107,11 +107,19 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (row) row.querySelectorAll("audio").forEach((audio) => audio.pause());
 });
 
-// Say when the portal cannot be reached, and when it can be again.
+// What stands before the portal answers for it while it is away: its pages are none of ours. Ours say how to swap.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr } = event.detail;
+  if (xhr.status >= 400 && xhr.status !== 422 && !xhr.getResponseHeader("HX-Reswap")) {
+    event.detail.shouldSwap = false;
+  }
+});
+
+// Say when the portal does not answer, and no more when it does again.
 function connection(lost) {
   const line = document.getElementById("connection");
   if (line && line.hidden === lost) line.hidden = !lost;
 }
 document.addEventListener("htmx:sendError", () => connection(true));
 document.addEventListener("htmx:timeout", () => connection(true));
-document.addEventListener("htmx:afterOnLoad", () => connection(false));
+document.addEventListener("htmx:afterOnLoad", (event) => connection(event.detail.xhr.status >= 500));

@@ -7,7 +7,7 @@ import math
 import time
 
 import redis
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, g, render_template, request
 from flask_limiter.errors import RateLimitExceeded
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.api import errors as api_errors
 from app.api.twilio import errors as twilio_errors
 from app.errors import AppError, TooMany, Unavailable
-from app.extensions import db, limiter
+from app.extensions import db, limiter, login_manager
 from app.storage import StoreError
 from app.web import access, htmx, notices
 from app.web.access import POLL_PREFIX
@@ -79,10 +79,14 @@ def _app_error(error: AppError) -> AnyResponse:
 def _csrf_error(error: CSRFError) -> AnyResponse:
     if request.path.startswith(API_PREFIX):
         return _respond(_Told(400, "csrf", API_CSRF_SENTENCE))
+    try:
+        is_known = current_user.is_authenticated
+    except SQLAlchemyError as away:
+        return _database_error(away)
     # A session that has ended took its token along: the log-in is missing, nothing is wrong with the page.
-    if request.endpoint == "auth.logout" and not current_user.is_authenticated:
+    if request.endpoint == "auth.logout" and not is_known:
         return access.send_to_login()
-    if request.endpoint != "auth.log_in" and not current_user.is_authenticated:
+    if request.endpoint != "auth.log_in" and not is_known:
         notices.tell(LOGGED_OUT, notices.HINT)
         return access.send_to_login()
     return _respond(_Told(400, "csrf", CSRF_SENTENCE))
@@ -169,7 +173,7 @@ def _respond(error: AppError, status: int | None = None) -> AnyResponse:
         # The next poll comes in a moment; the page stays as it is.
         response = Response(status=error.status, headers={"HX-Reswap": "none"})
     else:
-        response = htmx.answer(render_template("_notices.html", notices=[_notice(error)]), error.status)
+        response = htmx.answer(_render("_notices.html", notices=[_notice(error)]), error.status)
         response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#notices", "innerHTML"
     if retry_after := getattr(error, "retry_after", None):
         response.headers["Retry-After"] = str(retry_after)
@@ -178,7 +182,19 @@ def _respond(error: AppError, status: int | None = None) -> AnyResponse:
 
 def _page(error: AppError) -> str:
     title = TITLES.get(error.status, TITLES[500] if error.status >= 500 else TITLES[400])
-    return render_template("error.html", title=title, sentence=error.message, status=error.status)
+    return _render("error.html", title=title, sentence=error.message, status=error.status)
+
+
+def _render(template: str, **context: object) -> str:
+    """A template for whoever is logged in; for nobody where the database cannot say who that is."""
+    try:
+        # Read here: a transaction that was taken back makes it be asked for anew.
+        _ = current_user.is_authenticated and current_user.role
+    except SQLAlchemyError:
+        db.session.rollback()
+        # Where Flask-Login keeps it: every template asks it for the person.
+        g._login_user = login_manager.anonymous_user()
+    return render_template(template, **context)
 
 
 def _notice(error: AppError) -> dict[str, object]:

@@ -17,7 +17,7 @@ from app.storage.local import LocalStore
 from app.web import health
 from tests.conftest import Login
 from tests.support import make_settings, until
-from tests.web.browser import Browser
+from tests.web.browser import HTMX, Browser
 
 OPEN = {
     "auth.login",
@@ -149,6 +149,25 @@ class TestDatabaseAway:
         answer = stranger.log_in(Login("anna", "password"))
         assert answer.status_code == 503
         assert "The database is away" in answer.text
+
+    @pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_whoever_is_logged_in_is_told_as_well(self, app: Flask, method: str, headers: dict[str, str]) -> None:
+        """Who that is only the database knows, and the page shows it."""
+        client = app.test_client()
+        with client.session_transaction() as kept:
+            kept["_user_id"] = "00000000-0000-4000-8000-000000000000:0"
+        answer = client.open("/console/voicemail/mailboxes", method=method, headers=headers)
+        assert answer.status_code == 503
+        assert "The database is away" in answer.text
+        assert answer.headers["Retry-After"]
+
+    def test_a_poll_is_told_to_leave_the_page(self, app: Flask) -> None:
+        client = app.test_client()
+        with client.session_transaction() as kept:
+            kept["_user_id"] = "00000000-0000-4000-8000-000000000000:0"
+        answer = client.get("/console/voicemail", headers={**HTMX, "HX-Trigger": "poll-mailboxes"})
+        assert (answer.status_code, answer.headers["HX-Reswap"], answer.text) == (503, "none", "")
 
     def test_readyz_names_it(self, app: Flask) -> None:
         answer = app.test_client().get("/readyz")
