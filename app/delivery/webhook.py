@@ -18,7 +18,7 @@ from app.delivery.webhook_event import Nothing, event_of
 from app.delivery.webhook_post import post
 from app.extensions import db
 from app.services import lanes, webhooks
-from app.services.outbox import DONE, FAILED, PENDING, SKIPPED, Claim, Outcome
+from app.services.outbox import DONE, FAILED, LONGEST_WISH_SECONDS, PENDING, SKIPPED, Claim, Outcome
 from app.services.webhooks import Hook, NoWebhook
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 GONE = 410
 # Who asks for a pause: too many requests, and service unavailable.
 OBEYED = (429, 503)
-LONGEST_WISH_SECONDS = 3600.0
 PHRASES: dict[int, str] = {status.value: status.phrase for status in HTTPStatus}
 
 

@@ -17,7 +17,18 @@ from app.config import Settings
 from app.extensions import db
 from app.jobs import queue
 from app.jobs.logs import one_line
-from app.services import broken_off, calls, deliveries, lanes, outbox, purge, recording_end, retention, sessions
+from app.services import (
+    broken_off,
+    calls,
+    deliveries,
+    lanes,
+    outbox,
+    outbox_clock,
+    purge,
+    recording_end,
+    retention,
+    sessions,
+)
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +36,8 @@ BATCH = 200
 SWEEP_SECONDS = 3600.0
 # Longer than a voice worker that lives takes to say so again (voice/store.py, HEARTBEAT_TTL_SECONDS).
 LOOK_SECONDS = 20.0
+# Looked for seldom: it reads all that waits, which is much in an outage.
+CLOCK_SECONDS = 20.0
 
 
 class Relay:
@@ -33,7 +46,7 @@ class Relay:
     def __init__(self, app: Flask, stop: threading.Event) -> None:
         self._app, self._stop = app, stop
         self._broken: dict[str, bool] = {}
-        self._next_sweep = self._next_look = 0.0
+        self._next_sweep = self._next_look = self._next_clock = 0.0
         self._suspects: frozenset[str] = frozenset()
 
     def run(self) -> None:
@@ -46,13 +59,21 @@ class Relay:
     def round(self) -> None:
         """Due deliveries into their queues, lapsed leases back; at times the sweep, and a look for broken calls."""
         with self._app.app_context():
-            if self._guarded("looking for due deliveries", relay_once) and time.monotonic() >= self._next_sweep:
+            if self._guarded("looking for due deliveries", self._start) and time.monotonic() >= self._next_sweep:
                 more: list[bool] = []
                 self._guarded("the hourly sweep", lambda: more.append(sweep()))
                 self._next_sweep = time.monotonic() + (0.0 if any(more) else SWEEP_SECONDS)
             if time.monotonic() >= self._next_look:
                 self._guarded("looking for calls that were broken off", self.look)
                 self._next_look = time.monotonic() + LOOK_SECONDS
+
+    def _start(self) -> None:
+        """What is due goes into its queue; at times also what a wrong clock has made wait."""
+        if time.monotonic() >= self._next_clock:
+            if wrong := outbox_clock.end_wrong_waits():
+                log.warning("waits that a clock had set which was ahead end now: %d", wrong)
+            self._next_clock = time.monotonic() + CLOCK_SECONDS
+        relay_once()
 
     def look(self) -> None:
         """Close programmed calls that nobody served at the look before, nor serves now."""

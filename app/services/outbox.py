@@ -30,6 +30,8 @@ from app.services.outbox_rows import EMAIL, LAST, POSITIONS, UPLOAD, WEBHOOK
 
 # Deliveries that failed together are not tried again together: waits are longer by up to this part.
 JITTER = 0.25
+# The longest that another side may ask us to wait for (Retry-After).
+LONGEST_WISH_SECONDS = 3600.0
 _HEAD_START = timedelta(seconds=statements.HEAD_START_SECONDS)
 _OVERDUE = timedelta(seconds=statements.OVERDUE_SECONDS)
 WORKER_ENDED = "the worker ended in the middle of an attempt"
@@ -115,7 +117,8 @@ def _claim_of(row: Row[Any]) -> Claim:
 def renew(claim: Claim) -> bool:
     """Extend the lease; False where the claim no longer stands."""
     with writing():
-        return bool(_run(statements.RENEW, **_mine(claim), a_lease_until=claim.now + _lease()))
+        # The database is asked for its time, which may have been set since the claim began.
+        return bool(_run(statements.RENEW, **_mine(claim), a_lease_until=_now() + _lease()))
 
 
 def finish(claim: Claim, outcome: Outcome) -> bool:
@@ -185,7 +188,12 @@ def next_wait(attempt: int, settings: DeliverySettings, asked: float | None = No
     *waited, wait = waits
     if sum(waited) >= settings.give_up_seconds:
         return None
-    return max(wait, asked or 0.0)
+    return max(wait, min(asked or 0.0, LONGEST_WISH_SECONDS))
+
+
+def longest_wait(settings: DeliverySettings) -> float:
+    """Seconds that no wait between two attempts is longer than, jitter included."""
+    return max(settings.retry_longest_seconds, LONGEST_WISH_SECONDS) * (1.0 + JITTER)
 
 
 def due(limit: int = 100) -> list[Delivery]:
@@ -195,7 +203,9 @@ def due(limit: int = 100) -> list[Delivery]:
 
 def search(now: datetime, limit: int) -> Select[Delivery]:
     """What due() asks for."""
-    waiting = or_(Delivery.queued_until.is_(None), Delivery.queued_until <= now)
+    # Later than any time that mark_queued() writes: the database's clock was set back since.
+    wrong = Delivery.queued_until > now + 2 * _lease()
+    waiting = or_(Delivery.queued_until.is_(None), Delivery.queued_until <= now, wrong)
     query = select(Delivery).where(Delivery.state == PENDING, _may_start(now), waiting)
     return query.order_by(Delivery.next_try_at).limit(limit)
 
@@ -321,6 +331,7 @@ __all__ = [
     "expire_leases",
     "finish",
     "following",
+    "longest_wait",
     "mark_queued",
     "next_wait",
     "renew",

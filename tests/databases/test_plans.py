@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Executable, text
+from sqlalchemy import Executable, exists, select, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ClauseElement
 
 from app import create_app
 from app.config import Settings
 from app.extensions import db
-from app.services import outbox, outbox_statements, retention
+from app.services import outbox, outbox_clock, outbox_statements, retention
 from tests.servers import migrated_database
 from tests.support import make_settings
 
@@ -92,6 +92,13 @@ def _rows_of(node: dict[str, Any]) -> int:
 def test_what_is_due(outage: Flask) -> None:
     """Each row of the backlog, and the handful of its event."""
     assert rows_read(outbox.search(outbox._now(), 200)) < 20 * DUE
+
+
+def test_what_a_wrong_clock_made_wait(outage: Flask) -> None:
+    """Of a backlog that is due nothing is read."""
+    now = outbox._now()
+    for wrong in (outbox_clock.wrongly_waiting(now), outbox_clock.wrongly_held(now, timedelta(seconds=60))):
+        assert rows_read(select(exists().where(wrong))) < 10
 
 
 def test_whether_one_may_start(outage: Flask) -> None:
