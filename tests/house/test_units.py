@@ -52,6 +52,13 @@ def test_it_is_hardened(unit: Path) -> None:
     assert [line for line in HARDENED if line not in lines] == []
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=names(UNITS))
+def test_what_counts_by_the_clock_waits_for_it(unit: Path) -> None:
+    """And calls wait for no time server. None pulls the target in: that is for whoever sets the clock."""
+    found = re.findall(r"^(\w+)=.*\btime-sync\.target\b", unit.read_text(), re.MULTILINE)
+    assert found == (["After"] if unit.name in ("voicemail-jobs.service", "voicemail-relay.service") else [])
+
+
 def test_a_stop_waits_for_the_calls_of_the_voice_worker(tmp_path: Path) -> None:
     unit = (DEPLOY / "voicemail-voice.service").read_text()
     limit = re.search(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
