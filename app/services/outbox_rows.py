@@ -108,6 +108,8 @@ def _row(kind: str, target: str, event_id: str, mailbox_id: str | None, message_
         idempotency_key=f"{event_id}-{kind}-{digest}",
         position=POSITIONS[kind],
         state=PENDING,
+        # Not this host's clock: by its age a delivery is given up (app/services/lanes.py).
+        created_at=database_now(),
         next_try_at=database_now(),
     )
 

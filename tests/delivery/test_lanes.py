@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 
 import pytest
 from sqlalchemy import select, update
@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from app.database import writing
 from app.extensions import db
 from app.models import Delivery, Lane
-from app.models.base import database_now
+from app.models.base import database_now, utc_now
 from app.services import deliveries, outbox
 from app.services import lanes as rests
 from tests.delivery.hooked import (
@@ -167,6 +167,26 @@ def test_what_waited_for_days_is_given_up(hung):
     assert (tried.state, tried.attempt) == ("pending", 1)
     assert (last.state, last.attempt, last.error) == ("failed", 1, rests.GAVE_UP)
     assert (last.started_at, last.next_try_at, last.ended_at) == (None, None, ended.done_at)
+
+
+def test_the_clock_of_the_host_that_recorded_it_does_not_count(hung, monkeypatch):
+    class DaysAgo(datetime):
+        """What a host believes whose clock is three days behind."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) - timedelta(days=3)
+
+    with monkeypatch.context() as behind:
+        behind.setattr("app.models.base.datetime", DaysAgo)
+        began = utc_now()
+        young = message(hung)
+    now = db.session.execute(select(database_now())).scalar_one()
+    assert now - began > timedelta(seconds=2 * settings_of(hung).delivery.give_up_seconds)
+    assert deliver(young)[0].state == "pending"
+    assert len(lanes()) == 1
+    assert rests.give_up() == 0
+    assert owed(young)[0].state == "pending"
 
 
 def test_old_deliveries_of_others_are_not_given_up(hung):
