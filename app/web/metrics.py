@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import datetime
 
 from flask import Blueprint, Flask, Response, current_app, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -16,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.errors import Unavailable
 from app.extensions import db
 from app.models import Delivery, Mailbox, Message
-from app.models.base import utc_now
+from app.models.base import database_now
 from app.models.delivery import PENDING, RUNNING
 from app.services import calls
 from app.web import worker_metrics
@@ -108,7 +109,9 @@ def _database_gauges() -> Iterator[Metric]:
 
     open_states = Delivery.state.in_((PENDING, RUNNING))
     oldest = db.session.scalar(select(func.min(Delivery.created_at)).where(open_states))
-    age = max(0.0, (utc_now() - oldest).total_seconds()) if oldest is not None else 0.0
+    # By the clock that wrote it.
+    now: datetime = db.session.execute(select(database_now())).scalar_one()
+    age = max(0.0, (now - oldest).total_seconds()) if oldest is not None else 0.0
     yield GaugeMetricFamily("voicemail_oldest_delivery_seconds", "Age of the oldest delivery that is not done", age)
     db.session.rollback()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,25 @@ def test_a_few_minutes(app: Flask) -> None:
     metrics = browser.get("/metrics").text
     assert 'voicemail_messages{state="new"} 1.0' in metrics
     assert "voicemail_oldest_delivery_seconds 0.0" in metrics
+
+
+def test_how_long_something_is_owed_is_no_matter_of_this_hosts_clock(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class InThreeDays(datetime):
+        """What a host believes whose clock is three days ahead."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=3)
+
+    with app.app_context():
+        mailboxes.create("1001", pin="483920", actor="test")
+        leave_message(app, "1001", uploaded=False)
+    monkeypatch.setattr("app.models.base.datetime", InThreeDays)
+    metrics = app.test_client().get("/metrics", environ_base={"REMOTE_ADDR": "127.0.0.1"}).text
+    [age] = re.findall(r"^voicemail_oldest_delivery_seconds (\S+)$", metrics, re.MULTILINE)
+    assert 0 <= float(age) < 3600
 
 
 def test_what_failed_is_listed_and_tried_again(app: Flask) -> None:
