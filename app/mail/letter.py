@@ -25,11 +25,19 @@ OUR_HEADERS = frozenset(
 
 
 class _Policy(EmailPolicy):
-    """As email.policy.SMTP, but for subjects: Python's newer folding tears characters of four bytes apart."""
+    """As email.policy.SMTP, but for subjects: Python's newer folding tears characters of four bytes apart.
+
+    And its parser decodes what only looks encoded (RFC 2047), such as a caller's name, line breaks and all: the mail
+    would go on with headers and a text of the caller's. A subject is kept as it is, and what looks encoded is encoded.
+    """
 
     def header_store_parse(self, name: str, value: str) -> tuple[str, str]:
         """A header as it is kept. What we write ourselves need not be taken apart: that took a third of a mail."""
         if name in OUR_HEADERS and value.isascii() and value.isprintable():
+            return name, value
+        if name == "Subject":
+            if len(value.splitlines()) > 1:
+                raise ValueError("a subject has one line")
             return name, value
         return super().header_store_parse(name, value)
 
@@ -37,7 +45,7 @@ class _Policy(EmailPolicy):
         """A header as it goes over the wire."""
         if name != "Subject":
             return super().fold_binary(name, value)
-        if self.utf8 or value.isascii():
+        if (self.utf8 or value.isascii()) and "=?" not in value:
             # At most templates.LONGEST_SUBJECT characters: a line may have 998 bytes (RFC 5322 section 2.1.1).
             return f"{name}: {value}\r\n".encode()
         return f"{name}: {Header(value, 'utf-8', 76, name).encode(linesep=self.linesep)}\r\n".encode("ascii")

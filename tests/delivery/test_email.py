@@ -421,6 +421,8 @@ def test_other_news_of_a_mailbox(here: Flask, sent: Handler) -> None:
         "Eve\r\nBcc: all@example.com",
         "Eve\nSubject: other",
         "=?utf-8?q?Eve?=",
+        "=?utf-8?q?Eve=0D=0ABcc:_all@example.com=0D=0A=0D=0ACall_us?=",
+        "=?utf-8?b?DQpSZXBseS1UbzogYUBi?= =?utf-8?q?=0AEve?=",
         '"><script>alert(1)</script>',
         "Eve\u2028Bcc: x@example.com",
         "{{ 7 * 7 }}{% raw %}",
