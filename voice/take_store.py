@@ -200,12 +200,13 @@ class TakeStore:
             speech=speech,
             size=size,
             ended_by="crash",
+            urgent=entry.sidecar.urgent,
         )
         return True
 
     def _says_enough(self, sidecar: spool.Sidecar, speech: float, duration: float) -> bool:
-        """Whether a take whose end nobody saw is to be kept; of a programmed call, all that was recorded is."""
-        if sidecar.recording_sid:
+        """Whether a take whose end nobody saw is to be kept: of a programmed call all is, and a copy of a message."""
+        if sidecar.recording_sid or sidecar.forwarded_from:
             return True
         return speech >= self._min_speech(sidecar.mailbox_id) and duration >= self._settings.min_duration
 

@@ -90,6 +90,16 @@ def test_a_crashed_take_without_speech_is_a_discarded_one(instance: Instance, st
     assert instance.message(EXTENSION).deliveries == []
 
 
+def test_a_copy_of_a_message_that_a_crash_cut_off_is_a_message(instance: Instance, store: Store) -> None:
+    """However little is said in it: it was one before."""
+    entry = begun(instance, EXTENSION, SILENCE, forwarded_from="a message", forwarded_by="7002")
+    entry.change(urgent=True)
+    left(entry)
+    assert store.reconcile() == 1
+    message = instance.message(EXTENSION)
+    assert (message.state, message.urgent, message.forwarded_by) == ("new", True, "7002")
+
+
 @pytest.mark.parametrize(("min_speech", "state"), [(0.01, "new"), (60.0, "discarded"), (None, "new")])
 def test_a_crashed_take_needs_as_much_speech_as_its_mailbox_asks_for(
     instance: Instance, store: Store, min_speech: float | None, state: str
