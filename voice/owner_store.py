@@ -24,7 +24,7 @@ from app.models.message import DISCARDED
 from app.services import greetings, mailboxes, messages, owner_messages, phone_access, quota, subscriptions
 from app.storage import StoreError
 from voice import menu_recordings
-from voice.copies import begin_copy, fill_copy
+from voice.copies import fill_copy, is_safe, own_copy
 from voice.errors import SpoolError
 from voice.mailbox import MessageCounts
 from voice.owner import (
@@ -140,8 +140,8 @@ class OwnerStore:
         found = owner_messages.to_forward(mailbox_id, message_id, extension)
         if isinstance(found, owner_messages.Refusal):
             return Forwarded(found.value)
-        if owner_messages.forwarded_just_now(found):
-            # The answer to the same wish came too late, so it is asked again.
+        if owner_messages.forwarded_just_now(found) or is_safe(self._settings.spool_dir, found.copy_id):
+            # The answer to the same wish came too late, so it is asked again; its message may still have to follow.
             return Forwarded.DONE
         audio = self._audio(found.message)
         if audio.path is None or time.monotonic() > until:
@@ -246,29 +246,32 @@ class OwnerStore:
 
     def _copy(self, forwarding: owner_messages.Forwarding, audio: Path) -> Forwarded:
         """A take of its own from here on: it is safe in the spool, and becomes a message like any other."""
-        message = forwarding.message
-        duration, size, sha256, urgent = message.duration, message.size, message.sha256, message.urgent
-        entry = begin_copy(
-            self._settings.spool_dir,
+        message, folder = forwarding.message, self._settings.spool_dir
+        duration, size, sha256 = message.duration, message.size, message.sha256
+        with own_copy(
+            folder,
+            forwarding.copy_id,
             audio,
             mailbox_id=forwarding.mailbox_id,
             extension=forwarding.extension,
             caller_number=message.caller_number,
             caller_name=message.caller_name,
             call_id=message.call_id,
+            urgent=message.urgent,
             forwarded_from=message.id,
             forwarded_by=forwarding.by,
-        )
-        # The connection to the database is not held while a disk may be slow.
-        db.session.rollback()
-        fill_copy(entry, audio, duration=duration, size=size, sha256=sha256, urgent=urgent)
-        try:
-            self._store.save(entry.id)
-        except (SQLAlchemyError, SpoolError) as error:
-            # It is safe: the reconciler makes the message.
-            log.error("take=%s is in the spool, its commit follows: %s", entry.id, error)
-        finally:
-            entry.close()
+        ) as entry:
+            # The connection to the database is not held while a disk may be slow.
+            db.session.rollback()
+            if entry is None:
+                # The same wish is at work elsewhere: nobody is told that it is done before its copy is safe.
+                return Forwarded.DONE if is_safe(folder, forwarding.copy_id) else Forwarded.AWAY
+            fill_copy(entry, audio, duration=duration, size=size, sha256=sha256)
+            try:
+                self._store.save(entry.id)
+            except (SQLAlchemyError, SpoolError) as error:
+                # It is safe: the reconciler makes the message.
+                log.error("take=%s is in the spool, its commit follows: %s", entry.id, error)
         return Forwarded.DONE
 
 

@@ -90,12 +90,22 @@ class SpoolEntry:
     def begin(cls, folder: Path, **facts: str) -> SpoolEntry:
         """Make and lock a sidecar that says `recording`, on disk before this returns; SpoolError."""
         sidecar = Sidecar(id=str(uuid.uuid4()), **facts)  # type: ignore[arg-type]  # the facts are all texts
-        try:
+        with _writing_to(folder):
             folder.mkdir(parents=True, exist_ok=True)
             entry = cls(folder, sidecar, _write(folder, sidecar))
             entry._sync_new()
-        except OSError as error:
-            raise SpoolError(f"the spool {folder} cannot be written: {error.strerror}") from error
+        return entry
+
+    @classmethod
+    def begin_once(cls, folder: Path, sidecar: Sidecar) -> SpoolEntry | None:
+        """As begin(), for a take that others may begin as well; None where it is in the spool already."""
+        with _writing_to(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                entry = cls(folder, sidecar, _write(folder, sidecar, once=True))
+            except FileExistsError:
+                return None
+            entry._sync_new()
         return entry
 
     @property
@@ -141,11 +151,9 @@ class SpoolEntry:
         After an error too, self.sidecar is what is in the folder, and owned; only a power cut may still take it back.
         """
         final = replace(self.sidecar, **facts)
-        try:
+        with _writing_to(self.folder):
             self._take_over(final, _write(self.folder, final))
             _sync_folder(self.folder)
-        except OSError as error:
-            raise SpoolError(f"the spool {self.folder} cannot be written: {error.strerror}") from error
         return final
 
     def _take_over(self, sidecar: Sidecar, descriptor: int) -> None:
@@ -248,13 +256,23 @@ def _entries(folder: Path, ending: str) -> Iterator[os.DirEntry[str]]:
                 yield entry
 
 
-def _write(folder: Path, sidecar: Sidecar) -> int:
+@contextmanager
+def _writing_to(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SpoolError(f"the spool {folder} cannot be written: {error.strerror}") from error
+
+
+def _write(folder: Path, sidecar: Sidecar, *, once: bool = False) -> int:
     """Write, lock, fsync and rename; the descriptor that holds the lock. OSError: what was there is still there.
 
-    The name is safe only when the folder is synced: whoever called does that, who owns the new sidecar by then.
+    once: FileExistsError where there is one. The name is safe only when the folder is synced: whoever called does that,
+    who owns the new sidecar by then.
     """
     path = _sidecar_path(folder, sidecar.id)
-    part = path.with_suffix(".json.part")
+    # Who owns a take is alone with its half-written file; those who begin the same one need a file each.
+    part = path.with_suffix(f".{uuid.uuid4().hex}.json.part" if once else ".json.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -262,7 +280,13 @@ def _write(folder: Path, sidecar: Sidecar) -> int:
         if os.write(descriptor, data) != len(data):
             raise OSError(28, "no space left on the device")
         os.fsync(descriptor)
-        os.rename(part, path)
+        if once:
+            # Unlike a rename, a link never takes the place of what another wrote.
+            os.link(part, path)
+            with suppress(OSError):
+                part.unlink()
+        else:
+            os.rename(part, path)
     except BaseException:
         os.close(descriptor)
         with suppress(OSError):

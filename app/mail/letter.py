@@ -106,7 +106,9 @@ class Letter(Message):
 
 
 def _header(address: Address) -> HeaderAddress:
-    return HeaderAddress(display_name=address.name, username=address.local, domain=address.domain)
+    """An address for From or To. What looks encoded in a name would be decoded; with a space in it, it does not."""
+    name = address.name.replace("=?", "= ?")
+    return HeaderAddress(display_name=name, username=address.local, domain=address.domain)
 
 
 def _encoding(text: str) -> str:

@@ -5,9 +5,11 @@ Ids come without rows: a mailbox of 10,000 messages opens in milliseconds.
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import count
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
@@ -25,6 +27,8 @@ ACTOR = "phone"
 PAGE = 200
 BATCH = 500
 JUST_NOW_SECONDS = 60
+COPIES = uuid.UUID("0b9a8f6c-3d1e-4c57-9a42-6f0de1c7b835")
+"""Ids of copies are made in this namespace."""
 IN_PLAY_ORDER = (Message.urgent.desc(), Message.received_at, Message.id)
 
 
@@ -39,12 +43,16 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True)
 class Forwarding:
-    """A message and the mailbox that gets a copy of it; by: the extension that sends it on."""
+    """A message and the mailbox that gets a copy of it; by: the extension that sends it on.
+
+    copy_id: the id that the copy gets. The same wish gets the same one until that copy is a message, then another.
+    """
 
     message: Message
     mailbox_id: str
     extension: str
     by: str
+    copy_id: str
 
 
 def ids(mailbox_id: str, state: str, after: str = "", limit: int = PAGE) -> list[str]:
@@ -146,11 +154,15 @@ def to_forward(mailbox_id: str, message_id: str, number: str) -> Forwarding | Re
         return Refusal.REFUSED
     if quota.of(target).full:
         return Refusal.FULL
-    return Forwarding(message, target.id, target.extension, message.mailbox.extension)
+    by = message.mailbox.extension
+    return Forwarding(message, target.id, target.extension, by, _copy_id(message.id, target.id, by))
 
 
 def forwarded_just_now(forwarding: Forwarding) -> bool:
-    """Whether the owner sent this very message to this very mailbox a moment ago."""
+    """Whether the owner sent this very message to this very mailbox a moment ago, as far as it is committed.
+
+    It is asked after copy_id was chosen: who gets another id because a commit came in between is told of that commit.
+    """
     now: datetime = db.session.execute(select(database_now())).scalar_one()
     query = select(Message.id).where(
         Message.mailbox_id == forwarding.mailbox_id,
@@ -159,6 +171,12 @@ def forwarded_just_now(forwarding: Forwarding) -> bool:
         Message.created_at > now - timedelta(seconds=JUST_NOW_SECONDS),
     )
     return db.session.scalar(query.limit(1)) is not None
+
+
+def _copy_id(message_id: str, mailbox_id: str, by: str) -> str:
+    """The first id of this wish that no message has; a purged one keeps its own."""
+    ids = (str(uuid.uuid5(COPIES, f"{message_id} {mailbox_id} {by} {number}")) for number in count(1))
+    return next(each for each in ids if db.session.scalar(select(Message.id).where(Message.id == each)) is None)
 
 
 def _present(mailbox_id: str) -> list[ColumnElement[bool]]:

@@ -7,6 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -143,6 +146,28 @@ def test_a_spool_that_cannot_be_written_is_a_spool_error(tmp_path: Path) -> None
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(SpoolError):
         spool.SpoolEntry.begin(tmp_path / "file", **FACTS)
+    with pytest.raises(SpoolError):
+        spool.SpoolEntry.begin_once(tmp_path / "file", spool.Sidecar(id=str(uuid.uuid4()), **FACTS))
+
+
+def test_a_take_that_many_begin_is_begun_once(tmp_path: Path) -> None:
+    sidecar = spool.Sidecar(id=str(uuid.uuid4()), **FACTS)
+    together = threading.Barrier(8)
+
+    def begin(_: int) -> spool.SpoolEntry | None:
+        together.wait(20)
+        return spool.SpoolEntry.begin_once(tmp_path, sidecar)
+
+    with ThreadPoolExecutor(8) as pool:
+        begun = [entry for entry in pool.map(begin, range(8)) if entry is not None]
+    assert len(begun) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [f"{sidecar.id}.json"]
+    with spool.adopted(tmp_path, sidecar.id) as other:
+        assert other is None
+    begun[0].finish(spool.COMPLETE, **FINAL)
+    begun[0].close()
+    assert spool.SpoolEntry.begin_once(tmp_path, sidecar) is None
+    assert spool.read(tmp_path, sidecar.id).state == "complete"
 
 
 def test_a_new_take_whose_folder_cannot_be_synced_leaves_nothing(

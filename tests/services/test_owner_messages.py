@@ -14,7 +14,7 @@ from sqlalchemy import insert, select
 from app.database import writing
 from app.extensions import db
 from app.models import Event, Mailbox, Message
-from app.services import events, mailboxes, messages, owner_messages, quota
+from app.services import events, mailboxes, messages, owner_messages, purge, quota
 from app.services.mailbox_options import Options
 from tests.services.takes import saved, take
 from tests.services.together import together
@@ -171,6 +171,28 @@ def test_where_a_message_may_be_sent(box: Mailbox) -> None:
     assert owner_messages.to_forward(box.id, message_id, "1002") is owner_messages.Refusal.FULL
     mailboxes.create("1003", pin="4711", options=Options(announcement_only=True), actor="test")
     assert owner_messages.to_forward(box.id, message_id, "1003") is owner_messages.Refusal.REFUSED
+
+
+def test_a_wish_has_one_id_until_its_copy_is_a_message(box: Mailbox) -> None:
+    for extension in ("1002", "1003"):
+        mailboxes.create(extension, pin="4711", actor="test")
+    source, another = message(), message()
+
+    def copy_id(message_id: str = source, number: str = "1002") -> str:
+        found = owner_messages.to_forward(box.id, message_id, number)
+        assert isinstance(found, owner_messages.Forwarding)
+        return found.copy_id
+
+    assert copy_id() == copy_id()
+    assert len({copy_id(), copy_id(another), copy_id(number="1003")}) == 3
+    seen = []
+    for _ in range(3):
+        seen.append(saved("1002", id=copy_id(), forwarded_from=source, forwarded_by="1001"))
+        assert copy_id() not in seen
+    # What is purged leaves its id behind: no message could come of it any more.
+    for each in seen:
+        purge.purge(each)
+    assert copy_id() not in seen
 
 
 def test_a_copy_is_written_down_in_both_mailboxes(box: Mailbox) -> None:
