@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import ADMIN, Site, enter
 from tests.peers.instance import VoiceWorker
@@ -180,3 +180,36 @@ def test_the_test_call_leaves_a_message_that_plays(page: Page, site: Site, voice
     message_id = (row.get_attribute("id") or "").removeprefix("message-")
     play(page, message_id)
     until(lambda: seconds(page, message_id) > 0.5, what="the message plays")
+
+
+def test_a_proxy_s_page_takes_no_place_of_ours(page: Page, site: Site) -> None:
+    """While the portal starts anew, what stands before it answers: lists stay, and so does what was typed."""
+
+    def answer(route: Route) -> None:
+        if "hx-request" in route.request.headers:
+            route.fulfill(status=502, content_type="text/html", body="<h1>502 Bad Gateway</h1>")
+        else:
+            route.continue_()
+
+    extension = site.mailbox()
+    row = page.locator(f"#message-{site.message(extension)}")
+    line = page.locator("#connection")
+    page.goto(f"/console/voicemail/{extension}")
+    expect(row).to_be_visible()
+    page.route("**/*", answer)
+    expect(line).to_be_visible()
+    expect(row).to_be_visible()
+    page.unroute("**/*")
+    expect(line).to_be_hidden()
+    another = site.message(extension)
+    expect(page.locator(f"#message-{another}")).to_be_visible()
+    page.goto(f"/console/voicemail/mailboxes/{extension}/edit")
+    page.get_by_label("Name", exact=True).fill("Typed once")
+    page.route("**/*", answer)
+    page.get_by_role("button", name="Save").click()
+    expect(line).to_be_visible()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Typed once")
+    page.unroute("**/*")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("is changed")).to_be_visible()
+    expect(page.get_by_text("502")).to_have_count(0)
