@@ -257,6 +257,43 @@ class TestRedirects:
             runner.document(ask(receiver.url("/voice"), "GET", ("CallSid", CALL), ("To", "1"), ("From", "2")))
         assert receiver.requests[1].target == f"/voice/?CallSid={CALL}&To=&From=2"
 
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_parameters_that_the_server_passes_on_are_not_the_documents_own(self, runner: Runner, method: str) -> None:
+        """As Flask redirects /menu to /menu/, or a proxy http to https: the query comes along as it was sent."""
+        told = f"CallSid={CALL}&To=1+2&Digits=1&Empty="
+        with receiving(reply(308, Location=f"/menu/?{told}"), document()) as receiver:
+            wish = ("CallSid", CALL), ("To", "1 2"), ("Digits", "1"), ("Empty", "")
+            fetched = runner.document(ask(receiver.url("/menu"), method, *wish))
+        assert receiver.requests[1].target == f"/menu/?{told}"
+        assert fetched.document.url == receiver.url("/menu/")
+
+    @pytest.mark.parametrize(
+        ("asked", "location", "own"),
+        [
+            # What the redirect names itself, to the byte: other names, and other values of ours.
+            ("/menu", "/menu/?a=b%20c&Digits=1&&d&From=x", "/menu/?a=b%20c&&d&From=x"),
+            # What was in the URL before anything was added to it, as often as it was.
+            ("/menu?Digits=1", "/menu/?Digits=1", "/menu/?Digits=1"),
+            ("/menu?Digits=1", "/menu/?Digits=1&Digits=1", "/menu/?Digits=1"),
+            ("/menu?To=%C3%BC", "/menu/?To=%c3%bc&To=%2B1", "/menu/?To=%c3%bc"),
+            # The same in another encoding.
+            ("/menu", "/menu/?a=1&To=%2b1&%44igits=%31", "/menu/?a=1"),
+            ("/menu", "/menu/", "/menu/"),
+        ],
+    )
+    def test_what_is_the_targets_own_stays(self, runner: Runner, asked: str, location: str, own: str) -> None:
+        with receiving(reply(308, Location=location), document()) as receiver:
+            wish = ("To", "+1"), ("Digits", "1"), ("From", "2")
+            fetched = runner.document(ask(receiver.url(asked), "GET", *wish))
+        assert fetched.document.url == receiver.url(own)
+
+    def test_what_is_passed_on_from_redirect_to_redirect_is_not_the_documents_own(self, runner: Runner) -> None:
+        """The first goes without the query, and gets it from us; the second passes it on."""
+        with receiving(reply(302, Location="/a"), reply(308, Location="/a/?Digits=1&x=1"), document()) as receiver:
+            fetched = runner.document(ask(receiver.url("/voice"), "POST", ("Digits", "1"), ("From", "2")))
+        assert receiver.requests[2].target == "/a/?Digits=1&x=1&From=2"
+        assert fetched.document.url == receiver.url("/a/?x=1")
+
     def test_relative_ones(self, runner: Runner) -> None:
         with receiving(reply(307, Location="../b?x=1#part"), document()) as receiver:
             fetched = runner.document(ask(receiver.url("/a/c")))

@@ -146,6 +146,17 @@ class TestGather:
         assert second["Digits"] == "9"
         assert second.query == second.query | {"CallStatus": "in-progress"}
 
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_without_an_action_after_a_redirect_that_keeps_the_query(self, programme: Programme, method: str) -> None:
+        """The parameters that a redirect passed on do not come again either."""
+        programme.site.serve("/menu", status=308, headers={"Location": "/menu/?menu=1&Digits=1"}, body=b"")
+        programme.site.serve("/menu/", f'<Gather numDigits="1" method="{method}"/>')
+        programme.site.serve("/menu/", "<Hangup/>")
+        programme.call('<Gather action="/menu" numDigits="1" method="GET"/>', keys="12")
+        _, second = programme.site.of("/menu/")
+        assert (second.query["menu"], second["Digits"]) == ("1", "2")
+        assert programme.ledger.of("request")[-1].what.count("Digits=") == (1 if method == "GET" else 0)
+
     def test_nested_play_and_pause(self, programme: Programme) -> None:
         """Say, Play and Pause may be nested."""
         programme.site.serve("/a.wav", kind=WAV, body=wav(bytes(3200)))

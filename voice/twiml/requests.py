@@ -31,6 +31,7 @@ from voice.twiml.urls import (
     shown_parameters,
     target_of,
     with_query,
+    without,
 )
 
 CONNECT_SECONDS = 5.0
@@ -214,14 +215,20 @@ class _Journey:
 
     def _judge(self, answer: net.Answer, target: Target, wish: Wish) -> Reply:
         if answer.status in wish.good or 200 <= answer.status < 300:
-            # Without our parameters: a document that names itself must not get them twice.
-            own = target.base[: len(target.base) - self._added]
-            return Reply(answer, own, target.base, tuple(self._exchanges))
+            return Reply(answer, self._own(target, wish), target.base, tuple(self._exchanges))
         phrase = PHRASES.get(answer.status, "")
         text = f"{target.place} answered {answer.status} {phrase}".rstrip() + "."
         if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
             text += f" It was asked by {wish.method}."
         raise self._failed(codes.HTTP_STATUS, text)
+
+    def _own(self, target: Target, wish: Wish) -> str:
+        """Without our parameters: a document that names itself must not get them twice."""
+        own = target.base[: len(target.base) - self._added]
+        if len(self._exchanges) == 1:
+            return own
+        # A redirect may have passed them on, so that they are there without us.
+        return without(own, wish.parameters, target_of(wish.url).url)
 
     def _failed(self, code: int, text: str, url: str = "") -> ErrandFailed:
         asked = self._exchanges[0].url if self._exchanges else shown(url)

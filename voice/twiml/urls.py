@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ def host_header(target: Target) -> str:
 def with_query(url: str, parameters: Iterable[tuple[str, str]]) -> str:
     """The URL with parameters after those that it has. What stands in it is not touched."""
     bare, _, fragment = url.partition("#")
-    pairs = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in parameters)
+    pairs = "&".join(_written(pair) for pair in parameters)
     if not pairs:
         return url
     joint = "" if bare.endswith(("?", "&")) else "&" if "?" in bare else "?"
@@ -81,7 +82,33 @@ def with_query(url: str, parameters: Iterable[tuple[str, str]]) -> str:
 
 def names_in(url: str) -> set[str]:
     """The names of the parameters in a query."""
-    return {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
+    return {name for name, _ in _pairs(urlsplit(url).query)}
+
+
+def without(url: str, parameters: Iterable[tuple[str, str]], before: str) -> str:
+    """The URL without those of the parameters that another one, `before`, does not have itself.
+
+    Only a name with the very value goes, however it is encoded. What is left is not touched.
+    """
+    bare, _, query = url.partition("?")
+    sent = {_written(pair) for pair in parameters}
+    own = Counter(_written(pair) for pair in _pairs(before.partition("?")[2]))
+    left = []
+    for part in query.split("&"):
+        written = "&".join(map(_written, _pairs(part)))
+        if written not in sent or own[written] > 0:
+            left.append(part)
+        own[written] -= 1
+    rest = "&".join(left)
+    return f"{bare}?{rest}" if rest else bare
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    return parse_qsl(query, keep_blank_values=True)
+
+
+def _written(pair: tuple[str, str]) -> str:
+    return f"{_quoted(pair[0])}={_quoted(pair[1])}"
 
 
 def _quoted(text: str) -> str:
