@@ -19,6 +19,11 @@ from voice.events import Digit, Ended, PlaybackDone
 from voice.twiml import interpreter
 
 
+def broken(*_: Any) -> None:
+    """A verb with a fault of ours."""
+    raise ZeroDivisionError("something of ours")
+
+
 class TestRequests:
     def test_what_every_request_carries(self, programme: Programme) -> None:
         """CallSid, AccountSid, From, To, Caller, Called, CallStatus, ApiVersion, Direction; ringing at first."""
@@ -153,6 +158,18 @@ class TestFallback:
         programme.call('<Gather action="/nowhere" numDigits="1"/>', keys="1")
         assert programme.heard == ["Fallback", END]
 
+    def test_a_fault_of_ours_goes_to_the_fallback(
+        self, programme: Programme, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Another document may do without what failed. The fault is counted, and told in the log, all the same."""
+        monkeypatch.setitem(interpreter.ACTIONS, "Pause", broken)
+        programme.call("<Say>One</Say><Pause/>")
+        (asked,) = programme.site.of("/fallback")
+        assert (asked["ErrorCode"], asked["ErrorUrl"]) == ("12400", f"{programme.site.base}/voice")
+        assert programme.heard == ["One", "Fallback", END]
+        assert programme.faults == 1
+        assert "ZeroDivisionError: something of ours" in caplog.text
+
     def test_method(self, programme: Programme) -> None:
         """fallback_method."""
         programme.script = replace(programme.script, fallback_method="GET")
@@ -248,11 +265,7 @@ class TestApology:
 
     def test_a_fault_of_ours(self, programme: Programme, monkeypatch: pytest.MonkeyPatch) -> None:
         """The caller hears the apology, the log has the traceback, the trace a sentence."""
-
-        def fails(*_: Any) -> None:
-            raise ZeroDivisionError("something of ours")
-
-        monkeypatch.setitem(interpreter.ACTIONS, "Pause", fails)
+        monkeypatch.setitem(interpreter.ACTIONS, "Pause", broken)
         programme.call("<Say>One</Say><Pause/>")
         assert programme.heard == ["One", "<application_error en>", END]
         assert programme.faults == 1

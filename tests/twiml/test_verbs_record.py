@@ -6,6 +6,7 @@ The rules that are quoted are those of docs/twiml.md and of Twilio's pages, in o
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.twiml.programme import ACCOUNT, HUNG_UP, Asked, Programme
 from tests.twiml.test_verbs_heard import END
 from voice.errors import SpoolError
 from voice.events import Digit, LimitReached, PlaybackDone, SilenceReached, ToneReached
+from voice.twiml.recordings import RecordingTake
 
 SPEECH = speech(2.0)
 SAID: dict[str, Any] = {"speech": SPEECH, "after_speech": (Digit("#"),)}
@@ -29,6 +31,11 @@ def then(programme: Programme) -> None:
     """Where the action leads to."""
     programme.site.serve("/next", "<Say>Thanks</Say>")
     programme.site.serve("/recording")
+
+
+def no_room(*_: Any) -> Any:
+    """A spool on a disk that is full."""
+    raise SpoolError("the spool cannot be written: No space left on device")
 
 
 def told(programme: Programme, count: int = 1) -> list[Asked]:
@@ -196,12 +203,46 @@ class TestRecord:
         self, programme: Programme, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The caller is not left in silence, and the trace says why."""
-
-        def begin(*_: Any) -> Any:
-            raise SpoolError("the spool cannot be written: No space left on device")
-
-        monkeypatch.setattr(programme.recordings, "begin", begin)
+        monkeypatch.setattr(programme.recordings, "begin", no_room)
         programme.call('<Record action="/next"/>')
         assert programme.heard == ["<application_error en>", END]
         assert "No space left" in programme.ledger.states[-1].error
+        assert programme.ledger.states[-1].error_code == 12400
+
+    def test_a_spool_that_cannot_be_written_goes_to_the_fallback(
+        self, programme: Programme, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Where there is one, its document goes on; the log says why as well."""
+        monkeypatch.setattr(programme.recordings, "begin", no_room)
+        programme.script = replace(programme.script, fallback_url=f"{programme.site.base}/fallback")
+        programme.site.serve("/fallback", "<Say>Fallback</Say>")
+        programme.call('<Record action="/next"/>')
+        (asked,) = programme.site.of("/fallback")
+        assert (asked["ErrorCode"], asked["ErrorUrl"]) == ("12400", f"{programme.site.base}/voice")
+        assert programme.heard == ["Fallback", END]
+        assert programme.ledger.states[-1].error_code == 12400
+        assert "No space left" in caplog.text
+
+    def test_a_fallback_that_records_as_well_ends_with_an_apology(
+        self, programme: Programme, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What fails the same way is asked once."""
+        monkeypatch.setattr(programme.recordings, "begin", no_room)
+        programme.script = replace(programme.script, fallback_url=f"{programme.site.base}/fallback")
+        programme.site.serve("/fallback", "<Record/>")
+        programme.call("<Record/>")
+        assert len(programme.site.of("/fallback")) == 1
+        assert programme.heard == ["<application_error en>", END]
+
+    def test_who_has_hung_up_hears_no_fallback(self, programme: Programme, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A recording that cannot be kept when the caller has gone: nobody is asked what to say to him."""
+
+        def finish(*_: Any) -> None:
+            raise OSError("No space left on device")
+
+        monkeypatch.setattr(RecordingTake, "finish", finish)
+        programme.script = replace(programme.script, fallback_url=f"{programme.site.base}/fallback")
+        programme.call("<Record/>", speech=SPEECH, after_speech=(HUNG_UP,))
+        assert not any("The fallback URL is asked." in line.what for line in programme.ledger.of("notice"))
+        assert programme.ended_by == "caller hung up"
         assert programme.ledger.states[-1].error_code == 12400

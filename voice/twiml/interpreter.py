@@ -53,18 +53,8 @@ def _to_the_end(run: ScriptRun) -> Over:
     """The documents, and what stands in for them where they fail."""
     try:
         return Documents(run).run()
-    except (ErrandFailed, SpoolError, OSError) as error:
-        failure = error if isinstance(error, ErrandFailed) else ErrandFailed(codes.INTERNAL, str(error))
-        facts = run.call.facts
-        log.warning("call=%s to=%s error=%d %s", facts.call_id, run.script.number, failure.code, failure)
-    except CallEnded:
-        raise
-    except Exception as error:
-        log.exception("call=%s its documents failed by a fault of ours", run.call.facts.call_id)
-        run.desk.on_fault()
-        text = f"A fault of this program, which its log describes: {type(error).__name__}."
-        failure = ErrandFailed(codes.INTERNAL, text)
-    return _stand_in(run, failure)
+    except ErrandFailed as failure:
+        return _stand_in(run, failure)
 
 
 def _stand_in(run: ScriptRun, failure: ErrandFailed) -> Over:
@@ -95,15 +85,36 @@ class Documents:
         falling_back = False
         while True:
             try:
-                step = self._one(following)
+                step = self._tried(following)
             except ErrandFailed as failure:
-                if falling_back or not script.fallback_url or self._fallbacks >= MOST_FALLBACKS:
+                facts = self._run.call.facts
+                log.warning("call=%s to=%s error=%d %s", facts.call_id, script.number, failure.code, failure)
+                if falling_back or not self._may_fall_back():
                     raise
                 following, falling_back = self._fallback(failure), True
                 continue
             if isinstance(step, Over):
                 return step
             following, falling_back = step, False
+
+    def _tried(self, goto: GoTo) -> GoTo | Over:
+        """As _one(). What fails on this side fails the document as well: another one may do without it."""
+        try:
+            return self._one(goto)
+        except (ErrandFailed, CallEnded):
+            raise
+        except (SpoolError, OSError) as error:
+            raise ErrandFailed(codes.INTERNAL, str(error)) from error
+        except Exception as error:
+            log.exception("call=%s its documents failed by a fault of ours", self._run.call.facts.call_id)
+            self._run.desk.on_fault()
+            text = f"A fault of this program, which its log describes: {type(error).__name__}."
+            raise ErrandFailed(codes.INTERNAL, text) from error
+
+    def _may_fall_back(self) -> bool:
+        """Whether the fallback is still asked. Where the caller has gone, nobody would hear what it says."""
+        gone = self._run.call.ended is not None
+        return bool(self._run.script.fallback_url) and self._fallbacks < MOST_FALLBACKS and not gone
 
     def _one(self, goto: GoTo) -> GoTo | Over:
         """A document and its steps; what follows it."""
