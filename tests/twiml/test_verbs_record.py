@@ -83,12 +83,28 @@ class TestRecord:
         assert programme.ended_by == "caller hung up"
         assert programme.ledger.statuses[-1] == "completed"
 
-    def test_a_hang_up_whose_action_fails_is_told(self, programme: Programme) -> None:
+    @pytest.mark.parametrize("status", [404, 500])
+    def test_a_hang_up_whose_action_fails_is_told(self, programme: Programme, status: int) -> None:
         """The developer sees that the last request failed; the recording is kept."""
-        programme.call('<Record action="/nowhere"/>', speech=SPEECH, after_speech=(HUNG_UP,))
+        programme.site.serve("/failing", status=status)
+        programme.call('<Record action="/failing"/>', speech=SPEECH, after_speech=(HUNG_UP,))
         assert programme.ledger.states[-1].error_code == 11217
         assert any("The last request of the call failed" in line.what for line in programme.ledger.of("notice"))
         assert len(programme.committed.saved) == 1
+
+    @pytest.mark.parametrize(
+        "page", [{"status": 204}, {"body": b"OK", "kind": "text/plain"}, {"body": b"{}", "kind": "application/json"}]
+    )
+    def test_a_hang_up_whose_action_answers_no_document_is_no_failure(
+        self, programme: Programme, page: dict[str, Any]
+    ) -> None:
+        """The answer is not looked at: whoever has nothing more to say may answer with nothing."""
+        programme.site.serve("/saved", **{"body": b"", **page})
+        programme.call('<Record action="/saved"/>', speech=SPEECH, after_speech=(HUNG_UP,))
+        assert programme.site.of("/saved")[0]["Digits"] == "hangup"
+        assert (programme.ledger.states[-1].error_code, programme.ledger.states[-1].error) == (0, "")
+        assert programme.ledger.of("notice") == []
+        assert programme.ledger.of("request")[-1].detail["status"] == page.get("status", 200)
 
     @pytest.mark.parametrize("trim", ["trim-silence", "do-not-trim"])
     def test_an_empty_recording_falls_through(self, programme: Programme, trim: str) -> None:

@@ -88,6 +88,9 @@ class ScriptRun:
         try:
             self._traced(lambda: self.desk.errands.document(ask))
         except ErrandFailed as failure:
+            if _arrived(failure):
+                # It is told; an answer that is no document is none that anybody looks at.
+                return
             self.journal.note(f"The last request of the call failed: {failure}", failure.code)
             self.record.fault(failure.code, str(failure))
 
@@ -134,3 +137,8 @@ class ScriptRun:
             raise
         self.journal.exchanges(brought.exchanges)
         return brought
+
+
+def _arrived(failure: ErrandFailed) -> bool:
+    """Whether the server took the request, and it is only its answer that is no document."""
+    return bool(failure.exchanges) and 200 <= failure.exchanges[-1].status < 300
