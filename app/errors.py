@@ -36,6 +36,25 @@ class Invalid(AppError):
         self.fields = fields
 
 
+class Changed(Invalid):
+    """It changed since its form was opened: nothing is done. version: of what it is now.
+
+    The sentence is of no field.
+    """
+
+    code = "changed"
+
+    def __init__(self, sentence: str, version: str) -> None:
+        super().__init__({"": sentence})
+        self.version = version
+
+
+class Replaced(AppError):
+    """What a page was about is gone, or something else has its place: nothing is done."""
+
+    status, code = 409, "replaced"
+
+
 class Forbidden(AppError):
     """Known, but without the right to do this."""
 

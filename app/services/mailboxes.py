@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
 from app.database import writing
-from app.errors import Invalid, NotFound
+from app.errors import Invalid, NotFound, Replaced
 from app.extensions import db
 from app.models import Alias, Mailbox, Message, Number, Webhook
 from app.models.base import database_now
@@ -22,6 +22,7 @@ from app.services import audit, events, fields, mailbox_options, pins
 from app.services.context import settings
 from app.services.inbox import touch
 from app.services.mailbox_options import Options
+from app.services.seen import ANYTHING, Seen, version_of
 
 TAKEN = "A mailbox with this extension exists already."
 IS_PIN = "This is the mailbox's PIN, which must not be its extension; reset the PIN first."
@@ -98,12 +99,23 @@ def find(numbers: Sequence[str]) -> Mailbox | None:
     return next((found[number] for number in wanted if number in found), None)
 
 
-def get(extension: str, *, locked: bool = False) -> Mailbox:
-    """The living mailbox of an extension; NotFound. locked: nobody else changes it until this transaction ends."""
+def get(extension: str, *, locked: bool = False, seen: Seen = ANYTHING) -> Mailbox:
+    """The living mailbox of an extension; NotFound. locked: nobody else changes it until this transaction ends.
+
+    seen: Replaced where the mailbox of its id does not have this extension any more.
+    """
     box = _living(extension, locked)
+    if seen.id and (box is None or box.id != seen.id):
+        raise Replaced(_what_became_of(seen.id, extension, box))
     if box is None:
         raise NotFound(f"There is no mailbox {extension[:20]}.")
     return box
+
+
+def version(box: Mailbox) -> str:
+    """Differs as soon as something changes that the form of a mailbox shows."""
+    details = (box.extension, box.name, box.email, box.language, box.timezone)
+    return version_of(*details, *astuple(Options.of(box)))
 
 
 def update(
@@ -115,11 +127,15 @@ def update(
     timezone: str,
     new_extension: str | None = None,
     options: Options | None = None,
+    seen: Seen = ANYTHING,
     actor: str,
 ) -> Mailbox:
-    """Change a mailbox; its extension and what it does on the phone where those are given. Invalid, NotFound."""
+    """Change a mailbox; its extension and what it does on the phone where those are given. Invalid, NotFound.
+
+    seen: what it was when somebody decided this; Replaced, Changed.
+    """
     aliases: list[str] | None = None
-    box = get(extension)
+    box = get(extension, seen=seen)
     pin_hash, mailing = box.pin_hash, {name: getattr(box, name) for name in ("mail_attachment", "after_mailing")}
     with fields.checked() as form:
         wanted = form.check("extension", fields.extension, extension if new_extension is None else new_extension)
@@ -132,7 +148,8 @@ def update(
         _check_mailing(form, mailing | values)
     try:
         with writing():
-            box = get(extension, locked=True)
+            box = get(extension, locked=True, seen=seen)
+            before = version(box)
             if wanted != box.extension and _living(wanted) is not None:
                 raise Invalid({"extension": TAKEN})
             for key, value in values.items():
@@ -144,35 +161,37 @@ def update(
                 # A lamp that a PBX switched by the old extension goes out, that of the new one may go on.
                 touch(box.id)
             mailbox_options.set_numbers(box, aliases)
+            db.session.expire(box, ["aliases"])
+            seen.check("This mailbox", before, version(box))
             audit.record(actor, "mailbox.update", box.id, wanted)
     except IntegrityError:
         raise Invalid({"extension": TAKEN}) from None
     return box
 
 
-def reset_pin(extension: str, pin: str, *, actor: str) -> None:
-    """Give a mailbox another PIN; Invalid, NotFound."""
-    get(extension)
+def reset_pin(extension: str, pin: str, *, seen: Seen = ANYTHING, actor: str) -> None:
+    """Give a mailbox another PIN; Invalid, NotFound, Replaced."""
+    get(extension, seen=seen)
     if problem := pins.problem_of(pin, extension):
         raise Invalid({"pin": problem})
     pin_hash = pins.hash_secret(pin)
     with writing():
-        box = get(extension, locked=True)
+        box = get(extension, locked=True, seen=seen)
         box.pin_hash = pin_hash
         events.record(events.PIN_CHANGED, box.id)
         audit.record(actor, "mailbox.reset_pin", box.id, extension)
 
 
-def delete(extension: str, *, confirm: str, actor: str) -> None:
-    """Delete a mailbox whose extension was typed to confirm it; Invalid, NotFound.
+def delete(extension: str, *, confirm: str, seen: Seen = ANYTHING, actor: str) -> None:
+    """Delete a mailbox whose extension was typed to confirm it; Invalid, NotFound, Replaced.
 
     The extension is free again; a new mailbox of the same number does not get the old messages.
     """
-    get(extension)
+    get(extension, seen=seen)
     if confirm.strip() != extension:
         raise Invalid({"confirm": f"Type {extension} to delete this mailbox."})
     with writing():
-        box = get(extension, locked=True)
+        box = get(extension, locked=True, seen=seen)
         # The database's clock, as all that the sweep goes by.
         box.live_extension, box.deleted_at = None, db.session.scalar(select(database_now()))
         db.session.flush()
@@ -259,3 +278,13 @@ def _living(extension: str, locked: bool = False) -> Mailbox | None:
         return None
     query = select(Mailbox).where(Mailbox.live_extension == extension)
     return db.session.scalar(query.with_for_update() if locked else query)
+
+
+def _what_became_of(mailbox_id: str, extension: str, now_there: Mailbox | None) -> str:
+    """Why an act on a mailbox is refused that does not have this extension any more."""
+    query = select(Mailbox.live_extension).where(Mailbox.id == mailbox_id)
+    moved_to = db.session.scalar(query) if fields.is_id(mailbox_id) else None
+    became = f"has the extension {moved_to} now" if moved_to else "has been deleted"
+    another = f", and {extension} is another mailbox" if now_there is not None else ""
+    advice = f"Open mailbox {moved_to} and do it there." if moved_to else "Go back to the list of mailboxes."
+    return f"The mailbox that you opened as {extension} {became}{another}. Nothing is done. {advice}"

@@ -24,6 +24,7 @@ from app.models.webhook import GLOBAL
 from app.secret_box import seal, unseal
 from app.services import audit, fields, mailboxes, webhooks
 from app.services.context import settings
+from app.services.seen import ANYTHING, Seen
 from app.services.webhooks import NoWebhook
 from app.settings_schema import is_header
 
@@ -71,13 +72,14 @@ def state_of(extension: str | None) -> State | None:
     return State(row.url, headers, off_at, off_reason, False, problem)
 
 
-def save(extension: str, *, url: str, headers: str, actor: str) -> bool:
+def save(extension: str, *, url: str, headers: str, seen: Seen = ANYTHING, actor: str) -> bool:
     """Give a mailbox a webhook, or take it away (empty URL); whether it has one now. Invalid, NotFound, Unavailable.
 
+    seen: the mailbox that it is for, lest another one's messages are posted there; Replaced.
     headers: a line each, `Name: value`; a hidden value stays as it was, but for another server, which must not be sent
     what was meant for this one. Another URL switches the webhook on.
     """
-    box_id = mailboxes.get(extension).id
+    box_id = mailboxes.get(extension, seen=seen).id
     row = db.session.get(Webhook, box_id)
     if not url.strip():
         _remove(box_id, actor)
@@ -89,7 +91,7 @@ def save(extension: str, *, url: str, headers: str, actor: str) -> bool:
         sealed = seal(settings(), json.dumps(wanted)) if wanted else ""
         secret = webhooks.new_secret()
     with writing():
-        mailboxes.get(extension, locked=True)
+        mailboxes.get(extension, locked=True, seen=Seen(box_id))
         row = db.session.get(Webhook, box_id, with_for_update=True, populate_existing=True)
         if row is None:
             row = Webhook(scope=box_id, url="", off_reason="")

@@ -10,8 +10,9 @@ from wtforms import Field, HiddenField, PasswordField, RadioField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, EqualTo
 
-from app.errors import Invalid
+from app.errors import Changed, Invalid
 from app.models.user import ADMIN, STAFF
+from app.services.seen import Seen
 
 ROLE_CHOICES = [SelectChoice(STAFF, "Staff: all mailboxes"), SelectChoice(ADMIN, "Admin: everything")]
 
@@ -38,6 +39,27 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         return value if isinstance(value, str) else ""
 
 
+class SeenForm(Form):
+    """A form that carries what it was made from, which others may change while it is open.
+
+    Without these fields, as programs and pages of earlier versions send it, nothing is compared.
+    """
+
+    seen_id = HiddenField()
+    seen_version = HiddenField()
+    changed = False
+
+    def seen(self) -> Seen:
+        """What whoever sends it had before him."""
+        return Seen(self.text("seen_id"), self.text("seen_version"))
+
+    def refuse(self, error: Invalid) -> None:
+        """As of any form; whoever has read that it changed, and saves again, means to."""
+        super().refuse(error)
+        if isinstance(error, Changed):
+            self.changed, self.seen_version.data = True, error.version
+
+
 class LoginForm(Form):
     """Name and password."""
 
@@ -46,7 +68,7 @@ class LoginForm(Form):
     next = HiddenField()
 
 
-class PinForm(Form):
+class PinForm(SeenForm):
     """Another PIN: typed, or made when the field is empty."""
 
     pin = StringField("New PIN")
@@ -65,7 +87,7 @@ class PromptForm(Form):
     sound = FileField("Sound file")
 
 
-class DeleteMailboxForm(Form):
+class DeleteMailboxForm(SeenForm):
     """The extension again, so that nobody deletes by mistake."""
 
     confirm = StringField("Extension", [required("Type the extension of this mailbox.")])

@@ -14,9 +14,10 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 
 from app.config import LANGUAGES
 from app.models import Mailbox
+from app.services import mailboxes
 from app.services.context import settings
 from app.services.mailbox_options import Options
-from app.web.forms import Form, required
+from app.web.forms import SeenForm, required
 from app.web.words import language_name
 
 LANGUAGE_CHOICES = [SelectChoice(code, language_name(code)) for code in LANGUAGES]
@@ -34,7 +35,7 @@ AFTER_MAILING = [
 MEANING_OF = {word: meaning for meaning, word in WORD_OF.items()}
 
 
-class MailboxDetailsForm(Form):
+class MailboxDetailsForm(SeenForm):
     """What can be changed of a mailbox. The fields of its options are named as those of Options."""
 
     extension = StringField("Extension", [required("Type the extension, such as 1001.")])
@@ -75,7 +76,9 @@ class MailboxDetailsForm(Form):
         """The form as it shows a mailbox."""
         options = asdict(Options.of(mailbox))
         details = {name: getattr(mailbox, name) for name in ("extension", "name", "email", "language", "timezone")}
-        return cls(data=details | options | {name: WORD_OF[options[name]] for name in THREEFOLD})
+        words = {name: WORD_OF[options[name]] for name in THREEFOLD}
+        seen = {"seen_id": mailbox.id, "seen_version": mailboxes.version(mailbox)}
+        return cls(data=details | options | words | seen)
 
     def options(self) -> Options | None:
         """What was sent of the mailbox's options; None where nothing was, as by a program that knows of none."""

@@ -79,8 +79,9 @@ def edit(extension: str) -> AnyResponse:
 @blueprint.post("/mailboxes/<extension:extension>")
 @login_required
 def update(extension: str) -> AnyResponse:
-    """Change a mailbox."""
-    mailbox, form = mailboxes.get(extension), MailboxDetailsForm()
+    """Change a mailbox, but not another one than the form was opened for."""
+    form = MailboxDetailsForm()
+    mailbox = mailboxes.get(extension, seen=form.seen())
     if not form.validate_on_submit():
         return _edit_page(mailbox, form, 422)
     try:
@@ -89,6 +90,7 @@ def update(extension: str) -> AnyResponse:
             new_extension=form.text("extension"),
             **_details(form),
             options=form.options(),
+            seen=form.seen(),
             actor=actor(),
         )
     except Invalid as error:
@@ -102,20 +104,22 @@ def update(extension: str) -> AnyResponse:
 @login_required
 def pin(extension: str) -> AnyResponse:
     """The form of another PIN."""
-    return _pin_page(mailboxes.get(extension), PinForm(), 200)
+    mailbox = mailboxes.get(extension)
+    return _pin_page(mailbox, PinForm(data={"seen_id": mailbox.id}), 200)
 
 
 @blueprint.post("/mailboxes/<extension:extension>/reset-pin")
 @login_required
 def reset_pin(extension: str) -> AnyResponse:
     """Give a mailbox the PIN that was typed, or one that is made and shown once."""
-    mailbox, form = mailboxes.get(extension), PinForm()
+    form = PinForm()
+    mailbox = mailboxes.get(extension, seen=form.seen())
     if not form.validate_on_submit():
         return _pin_page(mailbox, form, 422)
     typed = form.text("pin").strip()
     made = typed or pins.generate(extension)
     try:
-        mailboxes.reset_pin(extension, made, actor=actor())
+        mailboxes.reset_pin(extension, made, seen=form.seen(), actor=actor())
     except Invalid as error:
         form.refuse(error)
         return _pin_page(mailbox, form, 422)
@@ -138,18 +142,20 @@ def unlock(extension: str) -> AnyResponse:
 @login_required
 def confirm_delete(extension: str) -> AnyResponse:
     """Ask for the extension before a mailbox is deleted."""
-    return _delete_page(mailboxes.get(extension), DeleteMailboxForm(), 200)
+    mailbox = mailboxes.get(extension)
+    return _delete_page(mailbox, DeleteMailboxForm(data={"seen_id": mailbox.id}), 200)
 
 
 @blueprint.post("/mailboxes/<extension:extension>/delete")
 @login_required
 def delete(extension: str) -> AnyResponse:
-    """Delete a mailbox whose extension was typed again."""
-    mailbox, form = mailboxes.get(extension), DeleteMailboxForm()
+    """Delete a mailbox whose extension was typed again, but not another one than was asked about."""
+    form = DeleteMailboxForm()
+    mailbox = mailboxes.get(extension, seen=form.seen())
     if not form.validate_on_submit():
         return _delete_page(mailbox, form, 422)
     try:
-        mailboxes.delete(extension, confirm=form.text("confirm"), actor=actor())
+        mailboxes.delete(extension, confirm=form.text("confirm"), seen=form.seen(), actor=actor())
     except Invalid as error:
         form.refuse(error)
         return _delete_page(mailboxes.get(extension), form, 422)

@@ -15,7 +15,7 @@ from app.services.context import settings
 from app.services.webhook_changes import Tried
 from app.web import htmx, limits, notices
 from app.web.access import actor, admin_required, login_required
-from app.web.forms import Form
+from app.web.forms import SeenForm
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/console/voicemail")
 # Each may hold a thread of the portal for webhook.timeout_seconds.
@@ -23,7 +23,7 @@ tests = limiter.shared_limit("12 per minute", "webhook tests", key_func=limits.b
 AGAIN = "The webhook is switched on. What happened in between is not sent."
 
 
-class WebhookForm(Form):
+class WebhookForm(SeenForm):
     """Where a mailbox's events go."""
 
     url = StringField("Address")
@@ -34,9 +34,7 @@ class WebhookForm(Form):
 @login_required
 def edit(extension: str) -> AnyResponse:
     """The page of a mailbox's webhook."""
-    state = webhook_changes.state_of(extension)
-    form = WebhookForm(data={"url": state.url, "headers": state.headers} if state else None)
-    return _page(extension, form, 200)
+    return _page(extension, WebhookForm(data=_shown(extension)), 200)
 
 
 @blueprint.post("/mailboxes/<extension:extension>/webhook")
@@ -44,10 +42,12 @@ def edit(extension: str) -> AnyResponse:
 def save(extension: str) -> AnyResponse:
     """Change it, or take it away."""
     form = WebhookForm()
+    mailboxes.get(extension, seen=form.seen())
     if not form.validate_on_submit():
         return _page(extension, form, 422)
     try:
-        kept = webhook_changes.save(extension, url=form.text("url"), headers=form.text("headers"), actor=actor())
+        typed = {"url": form.text("url"), "headers": form.text("headers")}
+        kept = webhook_changes.save(extension, **typed, seen=form.seen(), actor=actor())
     except Invalid as error:
         form.refuse(error)
         return _page(extension, form, 422)
@@ -63,9 +63,7 @@ def test(extension: str) -> AnyResponse:
     tried = webhook_changes.send_test(extension, actor=actor())
     if htmx.wanted():
         return htmx.answer(render_template("webhooks/_tried.html", tried=tried))
-    state = webhook_changes.state_of(extension)
-    form = WebhookForm(formdata=None, data={"url": state.url, "headers": state.headers} if state else None)
-    return _page(extension, form, 200, tried)
+    return _page(extension, WebhookForm(formdata=None, data=_shown(extension)), 200, tried)
 
 
 @blueprint.post("/mailboxes/<extension:extension>/webhook/on")
@@ -130,6 +128,13 @@ def acts(extension: str | None) -> Callable[[str], str]:
     if extension is None:
         return lambda act: f"{url_for('settings.index')}/webhook/{act}"
     return lambda act: f"{url_for('webhooks.edit', extension=extension)}/{act}"
+
+
+def _shown(extension: str) -> dict[str, str]:
+    """What the form of a mailbox's webhook holds."""
+    state = webhook_changes.state_of(extension)
+    seen = {"seen_id": mailboxes.get(extension).id}
+    return seen | ({"url": state.url, "headers": state.headers} if state else {})
 
 
 def _page(extension: str, form: WebhookForm, status: int, tried: Tried | None = None) -> Response:

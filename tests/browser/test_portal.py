@@ -101,6 +101,33 @@ def test_a_new_message_appears_while_another_one_plays(page: Page, site: Site) -
     expect(page.locator(f"#first-{first}")).to_be_focused()
 
 
+@pytest.mark.parametrize("javascript", [True, False])
+def test_two_who_edit_a_mailbox(open_browser: Callable[..., Page], site: Site, javascript: bool) -> None:
+    extension = site.mailbox()
+    mine, other = open_browser(javascript=javascript), open_browser()
+    for page, name in ((mine, "Mine"), (other, "Theirs")):
+        page.goto(f"/console/voicemail/mailboxes/{extension}/edit")
+        page.get_by_label("Name").fill(name)
+    other.get_by_role("button", name="Save changes").click()
+    expect(other.get_by_role("heading", name="Theirs")).to_be_visible()
+    mine.get_by_role("button", name="Save changes").click()
+    refusal = mine.get_by_role("alert")
+    expect(refusal).to_contain_text("This mailbox has changed since you opened it.")
+    expect(refusal).to_be_focused()
+    expect(mine.get_by_label("Name")).to_have_value("Mine")
+    refusal.get_by_role("link").click()
+    expect(mine.get_by_label("Name")).to_have_value("Theirs")
+    mine.get_by_label("Name").fill("Mine")
+    other.goto(f"/console/voicemail/mailboxes/{extension}/edit")
+    other.get_by_label("Name").fill("Theirs again")
+    other.get_by_role("button", name="Save changes").click()
+    expect(other.get_by_role("heading", name="Theirs again")).to_be_visible()
+    mine.get_by_role("button", name="Save changes").click()
+    expect(refusal).to_be_visible()
+    mine.get_by_role("button", name="Save changes").click()
+    expect(mine.get_by_role("heading", name="Mine")).to_be_visible()
+
+
 def test_a_pin_is_reset_and_shown_once(page: Page, site: Site) -> None:
     extension = site.mailbox()
     page.goto(f"/console/voicemail/{extension}")

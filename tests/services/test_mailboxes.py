@@ -8,10 +8,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, func, select
 
-from app.errors import Invalid, NotFound
+from app.errors import Changed, Invalid, NotFound, Replaced
 from app.extensions import db
 from app.models import Audit, Mailbox, Message
 from app.services import mailboxes, messages, pins
+from app.services.seen import Seen
 from tests.services.takes import saved, take
 from tests.services.together import together
 
@@ -120,6 +121,35 @@ def test_one_of_two_who_rename_at_once_is_told(any_app: Flask) -> None:
     assert isinstance(refused, Invalid)
     assert refused.fields == {"extension": mailboxes.TAKEN}
     assert sorted(found("")) in (["1", "3"], ["2", "3"])
+
+
+def test_of_those_who_edit_at_once_one_is_told_what_the_other_did(box: Mailbox, any_app: Flask) -> None:
+    seen = Seen(box.id, mailboxes.version(box))
+    details = {name: value for name, value in DETAILS.items() if name != "name"}
+    results = together(
+        any_app,
+        *[
+            lambda name=name: mailboxes.update("1001", name=name, **details, seen=seen, actor="test").name
+            for name in "abc"
+        ],
+    )
+    assert [type(result) for result in results if not isinstance(result, str)] == [Changed] * 2
+    assert [mailboxes.get("1001").name] == [result for result in results if isinstance(result, str)]
+
+
+def test_what_is_meant_for_a_mailbox_is_not_done_to_another_of_its_extension(box: Mailbox) -> None:
+    seen = Seen(box.id)
+    mailboxes.update("1001", **DETAILS, new_extension="1002", actor="test")
+    make("1001", name="New")
+    for act in (
+        lambda: mailboxes.update("1001", **DETAILS, seen=seen, actor="test"),
+        lambda: mailboxes.reset_pin("1001", "8520", seen=seen, actor="test"),
+        lambda: mailboxes.delete("1001", confirm="1001", seen=seen, actor="test"),
+    ):
+        with pytest.raises(Replaced):
+            act()
+    new = mailboxes.get("1001")
+    assert (new.name, pins.verify(new.pin_hash, "4711")) == ("New", True)
 
 
 def test_an_unknown_extension_is_not_found(box: Mailbox) -> None:

@@ -10,9 +10,10 @@ from types import MappingProxyType
 
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from app.errors import NotFound
-from app.services import greetings, mailboxes, pins
+from app.services import greetings, mailboxes, phone_access, pins, webhook_changes
 from app.services.mailbox_options import Options
 from tests.web.browser import HTMX, Browser, form_of
 
@@ -235,6 +236,166 @@ class TestEdit:
         assert answer.status_code == 422
         assert "must not be its extension" in answer.text
         assert browser.submit(f"{url}/edit", url, {"extension": "902818"}).status_code == 303
+
+
+class TestMeanwhile:
+    """A form that was open while somebody else changed the mailbox, or gave its extension to another one."""
+
+    URL = f"{LIST}/mailboxes/1001"
+    PRESENT = f'href="{URL}/edit"'
+    OUTDATED = "This mailbox has changed since you opened it. Your changes are not saved."
+    MOVED = "The mailbox that you opened as 1001 has the extension 1002 now"
+
+    @pytest.fixture
+    def opened(self, browser: Browser, mailbox: str) -> dict[str, str]:
+        """The form of 1001 as somebody has it open, who changes name and language."""
+        shown = form_of(browser.get(f"{self.URL}/edit"), self.URL).values
+        return shown | {"name": "Typed", "language": "fr"}
+
+    def change(self, app: Flask, new_extension: str = "1001", **details: str) -> None:
+        """What the other one does."""
+        values = {"name": "Anna Example", "email": "", "language": "en", "timezone": "UTC"} | details
+        with app.app_context():
+            mailboxes.update("1001", **values, new_extension=new_extension, actor="the other one")
+
+    def state(self, app: Flask, extension: str = "1001") -> tuple[str, str, str]:
+        with app.app_context():
+            box = mailboxes.get(extension)
+            return box.name, box.email, box.language
+
+    def moved(self, app: Flask) -> None:
+        """1001 becomes 1002, and there is a new 1001."""
+        self.change(app, "1002")
+        make(app, "1001", name="New")
+
+    @pytest.mark.parametrize("headers", [{}, HTMX])
+    def test_the_second_of_two_who_edit_undoes_nothing(
+        self, app: Flask, browser: Browser, opened: dict[str, str], headers: dict[str, str]
+    ) -> None:
+        self.change(app, name="Theirs", email="theirs@example.com")
+        answer = browser.client.post(self.URL, data=opened, headers=headers)
+        assert answer.status_code == 422
+        assert self.OUTDATED in answer.text
+        assert self.PRESENT in answer.text
+        assert self.state(app) == ("Theirs", "theirs@example.com", "en")
+        kept = form_of(answer, self.URL).values
+        assert (kept["name"], kept["language"], kept["email"]) == ("Typed", "fr", opened["email"])
+        # Who has read that saves again on purpose.
+        assert browser.client.post(self.URL, data=kept, headers=headers).status_code == (204 if headers else 303)
+        assert self.state(app) == ("Typed", opened["email"], "fr")
+
+    def test_a_third_one_is_not_overwritten_by_that(self, app: Flask, browser: Browser, opened: dict[str, str]) -> None:
+        self.change(app, name="Theirs")
+        kept = form_of(browser.client.post(self.URL, data=opened), self.URL).values
+        self.change(app, name="Of a third one")
+        assert self.OUTDATED in browser.client.post(self.URL, data=kept).text
+        assert self.state(app)[0] == "Of a third one"
+
+    def test_what_is_wrong_with_a_field_does_not_make_the_form_a_new_one(
+        self, app: Flask, browser: Browser, opened: dict[str, str]
+    ) -> None:
+        self.change(app, name="Theirs")
+        wrong = browser.client.post(self.URL, data=opened | {"timezone": "Mars/Base"})
+        assert "not a time zone" in wrong.text
+        kept = form_of(wrong, self.URL).values | {"timezone": "UTC"}
+        assert self.OUTDATED in browser.client.post(self.URL, data=kept).text
+        assert self.state(app)[0] == "Theirs"
+
+    def test_numbers_that_lead_to_it_are_a_part_of_it(
+        self, app: Flask, browser: Browser, opened: dict[str, str]
+    ) -> None:
+        values = {"name": "Anna Example", "email": "", "language": "en", "timezone": "UTC"}
+        with app.app_context():
+            mailboxes.update("1001", **values, options=Options(aliases="2001"), actor="the other one")
+        assert self.OUTDATED in browser.client.post(self.URL, data=opened).text
+        with app.app_context():
+            assert Options.of(mailboxes.get("1001")).aliases == "2001"
+
+    def test_what_the_form_does_not_show_does_not_count(
+        self, app: Flask, browser: Browser, opened: dict[str, str], make_message: Callable[..., str]
+    ) -> None:
+        make_message("1001", uploaded=False)
+        with app.app_context():
+            mailboxes.reset_pin("1001", "902817", actor="the other one")
+            for _ in range(6):
+                phone_access.log_in("1001", "0000", "192.0.2.1")
+            assert phone_access.locked_until(mailboxes.get("1001")) is not None
+        assert browser.client.post(self.URL, data=opened).status_code == 303
+
+    def test_a_form_that_is_sent_twice_is_no_conflict(self, browser: Browser, opened: dict[str, str]) -> None:
+        for _ in range(2):
+            assert browser.client.post(self.URL, data=opened | {"aliases": "2001, 2002"}).status_code == 303
+
+    def test_a_form_of_an_earlier_version(self, app: Flask, browser: Browser, opened: dict[str, str]) -> None:
+        self.change(app, name="Theirs")
+        old = {name: value for name, value in opened.items() if not name.startswith("seen_")}
+        assert browser.client.post(self.URL, data=old).status_code == 303
+        assert self.state(app)[0] == "Typed"
+
+    @pytest.mark.parametrize("seen_id", ["x", "\ud83d", "é" * 5000, "00000000-0000-4000-8000-000000000000"])
+    def test_an_id_that_nobody_has(self, browser: Browser, opened: dict[str, str], seen_id: str) -> None:
+        sent = opened | {"seen_id": seen_id.encode("utf-8", "replace").decode()}
+        assert browser.client.post(self.URL, data=sent).status_code == 409
+
+    def refused(self, app: Flask, answer: TestResponse) -> None:
+        """It says what became of the mailbox, and neither it nor the new one is another than before."""
+        assert answer.status_code == 409
+        assert f"{self.MOVED}, and 1001 is another mailbox. Nothing is done." in answer.text
+        assert self.state(app) == ("New", "", "en")
+        assert self.state(app, "1002") == ("Anna Example", "", "en")
+        assert pin_is(app, "1001", "4711")
+
+    @pytest.mark.parametrize("wrong", [{}, {"timezone": "Mars/Base"}])
+    def test_the_new_mailbox_of_a_number_is_not_edited(
+        self, app: Flask, browser: Browser, opened: dict[str, str], wrong: dict[str, str]
+    ) -> None:
+        self.moved(app)
+        for _ in range(2):
+            self.refused(app, browser.client.post(self.URL, data=opened | wrong))
+
+    def test_with_htmx_it_is_told_and_the_form_stays(
+        self, app: Flask, browser: Browser, opened: dict[str, str]
+    ) -> None:
+        self.moved(app)
+        answer = browser.client.post(self.URL, data=opened, headers=HTMX)
+        self.refused(app, answer)
+        assert answer.headers["HX-Retarget"] == "#notices"
+
+    def test_one_that_moved_and_left_no_other(self, app: Flask, browser: Browser, opened: dict[str, str]) -> None:
+        self.change(app, "1002")
+        answer = browser.client.post(self.URL, data=opened)
+        assert answer.status_code == 409
+        assert f"{self.MOVED}. Nothing is done. Open mailbox 1002" in answer.text
+        assert self.state(app, "1002")[0] == "Anna Example"
+
+    def test_one_that_was_deleted(self, app: Flask, browser: Browser, opened: dict[str, str]) -> None:
+        with app.app_context():
+            mailboxes.delete("1001", confirm="1001", actor="the other one")
+        assert "1001 has been deleted. Nothing is done." in browser.client.post(self.URL, data=opened).text
+        make(app, "1001", name="New")
+        answer = browser.client.post(self.URL, data=opened)
+        assert "1001 has been deleted, and 1001 is another mailbox. Nothing is done." in answer.text
+        assert self.state(app)[0] == "New"
+
+    @pytest.mark.parametrize(
+        ("page", "typed"),
+        [
+            ("delete", {"confirm": "1001"}),
+            ("reset-pin", {"pin": "902817"}),
+            ("webhook", {"url": "https://example.com/hook"}),
+            ("webhook", {"url": ""}),
+        ],
+    )
+    def test_nothing_else_is_done_to_the_new_mailbox_of_a_number(
+        self, app: Flask, browser: Browser, mailbox: str, page: str, typed: dict[str, str]
+    ) -> None:
+        url = f"{self.URL}/{page}"
+        shown = form_of(browser.get(url), url).values
+        self.change(app, "1002", name="Anna Example")
+        make(app, "1001", name="New")
+        self.refused(app, browser.client.post(url, data=shown | typed))
+        with app.app_context():
+            assert webhook_changes.state_of("1001") is None
 
 
 class TestOptions:
