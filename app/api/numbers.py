@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields as fields_of
-from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -61,8 +60,7 @@ def show(number_id: str) -> Response:
 @blueprint.route("/<id:number_id>", methods=["PATCH", "POST"])
 def update(number_id: str) -> Response:
     """Change the fields that are sent; 200."""
-    details = Details.of(numbers.get(number_id).number)
-    numbers.update(number_id, replace(details, **_sent(FIELDS)), actor=access.caller().actor)
+    numbers.update_fields(number_id, _sent(FIELDS), actor=access.caller().actor)
     return jsonify(as_json(numbers.get(number_id)))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from dataclasses import fields as fields_of
 
 from sqlalchemy import func, or_, select
@@ -16,6 +16,7 @@ from app.models import Alias, Mailbox, Number
 from app.models.calls import CATCH_ALL
 from app.services import audit, fields, mailboxes, number_fields, paging
 from app.services.context import settings
+from app.services.seen import ANYTHING, Seen, version_of
 
 MAX_LIMIT = 200
 PER_PAGE = 50
@@ -61,14 +62,17 @@ class Page:
     total: int
 
 
-def create(details: Details, *, extension: str = "", actor: str) -> Number:
-    """A new number, or (extension) a mailbox's own document. Invalid, NotFound."""
-    box = mailboxes.get(extension) if extension else None
+def create(details: Details, *, extension: str = "", seen: Seen = ANYTHING, actor: str) -> Number:
+    """A new number, or (extension) a mailbox's own document. Invalid, NotFound.
+
+    seen: the mailbox that it is for; Replaced.
+    """
+    box = mailboxes.get(extension, seen=seen) if extension else None
     values = _checked(details, box)
     try:
         with writing():
             if box is not None:
-                values["mailbox_id"] = mailboxes.get(extension, locked=True).id
+                values["mailbox_id"] = mailboxes.get(extension, locked=True, seen=seen).id
             row = Number(**values)
             db.session.add(row)
             db.session.flush()
@@ -79,19 +83,38 @@ def create(details: Details, *, extension: str = "", actor: str) -> Number:
     return row
 
 
-def update(number_id: str, details: Details, *, actor: str) -> Number:
-    """Change a number or a mailbox's own document; Invalid, NotFound."""
-    line = get(number_id)
-    box = mailboxes.get(line.extension) if line.extension else None
-    values = _checked(details, box, number_id)
+def version(row: Number) -> str:
+    """Differs as soon as something changes that the form of a number shows."""
+    return version_of(*astuple(Details.of(row)))
+
+
+def update(number_id: str, details: Details, *, seen: Seen = ANYTHING, actor: str) -> Number:
+    """Change a number or a mailbox's own document; Invalid, NotFound.
+
+    seen: what it was when somebody decided this; Changed.
+    """
+    return _change(number_id, lambda _: details, seen, actor)
+
+
+def update_fields(number_id: str, sent: Mapping[str, str], *, actor: str) -> Number:
+    """Change these fields of Details, and leave the others as they are by then; Invalid, NotFound."""
+    return _change(number_id, lambda present: replace(present, **sent), ANYTHING, actor)
+
+
+def _change(number_id: str, wanted: Callable[[Details], Details], seen: Seen, actor: str) -> Number:
+    """Make a number what is wanted of what it is now; nobody else changes it in between."""
+    get(number_id)
     try:
         with writing():
             row = _row(number_id)
-            for key, value in values.items():
+            box = db.session.get(Mailbox, row.mailbox_id) if row.mailbox_id else None
+            before = version(row)
+            for key, value in _checked(wanted(Details.of(row)), box, number_id).items():
                 setattr(row, key, value)
+            seen.check("The document of this mailbox" if box else "This number", before, version(row))
             db.session.flush()
             _check_still_free(row)
-            audit.record(actor, "number.update", row.id, _called(row, line.extension))
+            audit.record(actor, "number.update", row.id, _called(row, box.extension if box else ""))
     except IntegrityError:
         raise Invalid({"number": TAKEN}) from None
     return row

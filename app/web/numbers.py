@@ -21,7 +21,7 @@ from app.services.number_fields import METHODS
 from app.services.numbers import Details, Line
 from app.web import htmx, notices
 from app.web.access import actor, admin_required, login_required
-from app.web.forms import Form, required
+from app.web.forms import SeenForm, required
 from app.web.mailbox_forms import LANGUAGE_CHOICES
 
 blueprint = Blueprint("numbers", __name__, url_prefix="/console/voicemail")
@@ -29,7 +29,7 @@ HIGHEST_PAGE = 1_000_000
 METHOD_CHOICES = [SelectChoice(method, method) for method in METHODS]
 
 
-class DocumentForm(Form):
+class DocumentForm(SeenForm):
     """Where documents come from; the fields are named as those of Details."""
 
     name = StringField("Name")
@@ -116,7 +116,8 @@ def show(number_id: str) -> AnyResponse:
 def edit(number_id: str) -> AnyResponse:
     """The form of a number."""
     line = numbers.get(number_id)
-    return _form_page(_form_of(line)(data=vars(Details.of(line.number))), 200, line)
+    shown = vars(Details.of(line.number)) | {"seen_version": numbers.version(line.number)}
+    return _form_page(_form_of(line)(data=shown), 200, line)
 
 
 @blueprint.post("/numbers/<id:number_id>")
@@ -128,7 +129,7 @@ def update(number_id: str) -> AnyResponse:
     if not form.validate_on_submit():
         return _form_page(form, 422, line)
     try:
-        numbers.update(number_id, form.details(), actor=actor())
+        numbers.update(number_id, form.details(), seen=form.seen(), actor=actor())
     except Invalid as error:
         form.refuse(error)
         return _form_page(form, 422, numbers.get(number_id))
@@ -163,18 +164,19 @@ def own(extension: str) -> AnyResponse:
     box = mailboxes.get(extension)
     if row := numbers.of_mailbox(box.id):
         return htmx.go(url_for("numbers.edit", number_id=row.id))
-    return _form_page(DocumentForm(data={"language": box.language}), 200, box=box)
+    return _form_page(DocumentForm(data={"language": box.language, "seen_id": box.id}), 200, box=box)
 
 
 @blueprint.post("/mailboxes/<extension:extension>/document")
 @admin_required
 def create_own(extension: str) -> AnyResponse:
     """Give a mailbox a document of its own."""
-    box, form = mailboxes.get(extension), DocumentForm()
+    form = DocumentForm()
+    box = mailboxes.get(extension, seen=form.seen())
     if not form.validate_on_submit():
         return _form_page(form, 422, box=box)
     try:
-        row = numbers.create(form.details(), extension=extension, actor=actor())
+        row = numbers.create(form.details(), extension=extension, seen=form.seen(), actor=actor())
     except Invalid as error:
         form.refuse(error)
         return _form_page(form, 422, box=mailboxes.get(extension))
@@ -193,8 +195,10 @@ def _form_of(line: Line) -> type[DocumentForm]:
 
 def _form_page(form: DocumentForm, status: int, line: Line | None = None, box: Mailbox | None = None) -> Response:
     """The form of what there is, of a mailbox's first document, or of a new number."""
+    present = ""
     if line is not None:
         number_id = line.number.id
+        present = url_for("numbers.edit", number_id=number_id)
         target, back = url_for("numbers.update", number_id=number_id), url_for("numbers.show", number_id=number_id)
         title = title_of(line)
     elif box is not None:
@@ -203,4 +207,5 @@ def _form_page(form: DocumentForm, status: int, line: Line | None = None, box: M
     else:
         target, back, title = url_for("numbers.create"), url_for("numbers.index"), ""
     template = "numbers/_form.html" if htmx.wanted() else "numbers/edit.html"
-    return htmx.answer(render_template(template, form=form, target=target, back=back, title=title), status)
+    context = {"target": target, "back": back, "title": title, "present": present}
+    return htmx.answer(render_template(template, form=form, **context), status)

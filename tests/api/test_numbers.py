@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from werkzeug.test import TestResponse
 from app.extensions import db
 from app.models import Audit, Number
 from app.models.base import new_id
-from app.services import mailboxes, tokens
+from app.services import mailboxes, numbers, tokens
 from tests.api.conftest import Program
 from tests.conftest import Login
 from tests.web.browser import Browser
@@ -120,6 +122,34 @@ def test_wrong_input_is_said_of_its_field(program: Program, sent: object, field:
 def test_what_is_no_json(program: Program, body: bytes) -> None:
     answer = program.post(ALL, data=body, content_type="application/json")
     assert list(fields_of(answer)) == ["body"]
+
+
+def test_what_is_not_sent_stays_as_another_one_made_it_meanwhile(
+    app: Flask, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = create(program, name="Sales").json
+    assert made is not None
+    one, writing = f"{ALL}/{made['id']}", numbers.writing
+
+    def another_one() -> None:
+        with app.app_context():
+            row = db.session.get(Number, made["id"])
+            assert row is not None
+            row.name, row.voice_method = "Theirs", "GET"
+            db.session.commit()
+
+    def writing_later() -> AbstractContextManager[None]:
+        """The other one commits after all that was read before, and before the transaction."""
+        monkeypatch.setattr(numbers, "writing", writing)
+        db.session.rollback()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(another_one).result(20)
+        return writing()
+
+    monkeypatch.setattr(numbers, "writing", writing_later)
+    expected = made | {"name": "Theirs", "voice_method": "GET", "language": "fr"}
+    assert call(program, "PATCH", one, json={"language": "fr"}).json == expected
+    assert program.get(one).json == expected
 
 
 def test_unknown_ones(program: Program) -> None:

@@ -168,6 +168,32 @@ class TestNumber:
         change(app, VOICEMAIL__PROGRAMMABLE__ALLOWED_NETWORKS="127.0.0.0/8")
         assert "private address" not in admin_browser.get(one).text
 
+    def test_the_second_of_two_who_edit_undoes_nothing(
+        self, app: Flask, admin_browser: Browser, add: Callable[..., str]
+    ) -> None:
+        one = f"{ALL}/{add()}"
+        opened = form_of(admin_browser.get(f"{one}/edit"), one).values | {"name": "Typed"}
+        admin_browser.submit(f"{one}/edit", one, {"voice_url": f"{URL}/theirs"})
+        answer = admin_browser.client.post(one, data=opened)
+        assert answer.status_code == 422
+        assert "This number has changed since you opened it. Your changes are not saved." in answer.text
+        assert f'href="{one}/edit"' in answer.text
+        assert (only_number(app).voice_url, only_number(app).name) == (f"{URL}/theirs", "")
+        kept = form_of(answer, one).values
+        assert kept["name"] == "Typed"
+        for _ in range(2):
+            # Saved again on purpose; and a form that is sent twice is no conflict.
+            assert admin_browser.client.post(one, data=kept).status_code == 303
+        assert (only_number(app).voice_url, only_number(app).name) == (URL, "Typed")
+
+    def test_a_form_of_an_earlier_version(self, app: Flask, admin_browser: Browser, add: Callable[..., str]) -> None:
+        one = f"{ALL}/{add()}"
+        opened = form_of(admin_browser.get(f"{one}/edit"), one).values
+        admin_browser.submit(f"{one}/edit", one, {"name": "Theirs"})
+        del opened["seen_version"]
+        assert admin_browser.client.post(one, data=opened | {"name": "Typed"}).status_code == 303
+        assert only_number(app).name == "Typed"
+
     def test_unknown_ones(self, admin_browser: Browser) -> None:
         for path in ("x", "00000000-0000-4000-8000-000000000000"):
             for end in ("", "/edit", "/delete"):
@@ -222,6 +248,19 @@ class TestOwnDocument:
         answer = admin_browser.client.post(self.PAGE, data=form.values | {"voice_url": URL})
         assert answer.status_code == 422
         assert numbers.HAS_ONE in answer.text
+
+    def test_the_new_mailbox_of_a_number_does_not_get_it(
+        self, app: Flask, admin_browser: Browser, mailbox: str
+    ) -> None:
+        form = form_of(admin_browser.get(self.PAGE), self.PAGE)
+        with app.app_context():
+            mailboxes.delete(mailbox, confirm=mailbox, actor="test")
+            mailboxes.create(mailbox, pin="4711", actor="test")
+        answer = admin_browser.client.post(self.PAGE, data=form.values | {"voice_url": URL})
+        assert answer.status_code == 409
+        assert "has been deleted, and 1001 is another mailbox" in answer.text
+        with app.app_context():
+            assert db.session.query(Number).count() == 0
 
     def test_the_staff_sees_it_where_there_is_one(
         self, browser: Browser, mailbox: str, add: Callable[..., str]
