@@ -97,9 +97,11 @@ def _after_message(message_id: str) -> AnyResponse:
 
 
 def _after_list() -> AnyResponse:
+    """The list as it is after an act, at the part of it that was shown: the fragment, or the page again."""
     kind, state = _filters()
     if not htmx.wanted():
-        return htmx.go(url_for("deliveries.index", kind=kind or None, state=state or None))
+        cursor = _cursor() or None
+        return htmx.go(url_for("deliveries.index", kind=kind or None, state=state or None, cursor=cursor))
     return htmx.answer(render_template("deliveries/_poll.html", **_context()))
 
 
@@ -120,7 +122,7 @@ def _history(message_id: str) -> dict[str, Any]:
 
 def _context() -> dict[str, Any]:
     kind, state = _filters()
-    cursor = request.values.get("cursor", "")
+    cursor = _cursor()
     rows, following = deliveries.listing(kind=kind, state=state, cursor=cursor, limit=PER_PAGE)
     context: dict[str, Any] = {
         "rows": rows,
@@ -151,6 +153,11 @@ def _filters() -> tuple[str, str]:
     """Kind and state that the page is to show; what there is not is all."""
     kind, state = request.values.get("kind", ""), request.values.get("state", "")
     return kind if kind in deliveries.KINDS else "", state if state in deliveries.STATES else ""
+
+
+def _cursor() -> str:
+    """Where the page that is shown begins; "" for the newest deliveries."""
+    return request.values.get("cursor", "")
 
 
 def _failed_badge() -> str:

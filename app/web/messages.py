@@ -118,7 +118,7 @@ def delete(message_id: str) -> AnyResponse:
     notices.tell(
         f"The message from {caller(message)} is in the trash.",
         undo=url_for("messages.restore", message_id=message.id),
-        fields={"view": _view()},
+        fields={"view": _view(), "cursor": _cursor()},
     )
     return _after(message)
 
@@ -142,17 +142,18 @@ def keep(message_id: str) -> AnyResponse:
 
 
 def _after(message: Message) -> AnyResponse:
-    """The list as it is after an act: the fragment, or the page again."""
-    extension, view = message.mailbox.extension, _view()
+    """The list as it is after an act, at the part of it that was shown: the fragment, or the page again."""
+    extension, view, cursor = message.mailbox.extension, _view(), _cursor()
     if not htmx.wanted():
-        return htmx.go(url_for("messages.index", extension=extension, view=None if view == "all" else view))
+        view_named = None if view == "all" else view
+        return htmx.go(url_for("messages.index", extension=extension, view=view_named, cursor=cursor or None))
     return htmx.answer(render_template("messages/_inbox.html", **_inbox(extension)))
 
 
 def _inbox(extension: str) -> dict[str, Any]:
     """What the list shows. The version is read first: a change in between is found by the next poll."""
     version = messages.inbox_version(extension)
-    view, cursor = _view(), request.values.get("cursor", "")
+    view, cursor = _view(), _cursor()
     rows, following = messages.listing(extension, view=view, cursor=cursor, limit=PER_PAGE)
     return {
         "mailbox": mailboxes.get(extension),
@@ -170,3 +171,8 @@ def _inbox(extension: str) -> dict[str, Any]:
 def _view() -> str:
     view = request.values.get("view", "all")
     return view if view in BY_VIEW else "all"
+
+
+def _cursor() -> str:
+    """Where the page that is shown begins; "" for the newest messages."""
+    return request.values.get("cursor", "")

@@ -15,7 +15,7 @@ from app.extensions import db
 from app.jobs import run
 from app.models import Attempt, Audit, Delivery, Mailbox, Webhook
 from app.models.base import utc_now
-from app.services import mailboxes, purge
+from app.services import mailboxes, paging, purge
 from app.services.context import settings
 from app.services.spool import wav_of
 from tests.services.recorded import recorded, upload_of
@@ -207,6 +207,16 @@ class TestTryAgain:
         browser.submit(LIST, f"{LIST}/retry-all")
         assert (row(app, mail).state, row(app, mail).last_error) == ("skipped", "the message is gone for good")
         assert row(app, gone).state == "pending", "receivers of webhooks still hear of its end"
+
+    @pytest.mark.parametrize("all_of_them", [False, True])
+    def test_whoever_is_on_an_older_page_stays_on_it(
+        self, app: Flask, browser: Browser, mailbox: str, make_message: Make, all_of_them: bool
+    ) -> None:
+        one, now = make_message(), utc_now()
+        newer, older = add(app, one, created_at=now), add(app, one, created_at=now - timedelta(hours=1))
+        page = f"{LIST}?kind=email&cursor={paging.cursor_of(now, newer)}"
+        act = "retry-all" if all_of_them else f"{older}/retry"
+        assert browser.submit(page, f"{LIST}/{act}").location == page
 
     def test_with_htmx_the_fragment_is_the_answer(
         self, app: Flask, browser: Browser, mailbox: str, make_message: Make

@@ -11,7 +11,7 @@ from flask import Flask
 
 from app.extensions import db
 from app.models import Message
-from app.services import mailboxes, messages, trimmed
+from app.services import mailboxes, messages, paging, trimmed
 from tests.web.browser import HTMX, Browser, form_of
 
 LIST = "/console/voicemail"
@@ -36,6 +36,11 @@ def version_in(text: str) -> str:
     found = re.search(r'id="inbox-version"[^>]* value="([^"]+)"', text)
     assert found
     return found[1]
+
+
+def cursor_behind(message_id: str, received_at: datetime) -> str:
+    """Of the page that begins after this message."""
+    return paging.cursor_of(received_at, message_id)
 
 
 class TestPage:
@@ -121,6 +126,14 @@ class TestPage:
         assert f"message-{ids[50]}" in older.text
         assert "poll-inbox" not in older.text, "only the newest page renews itself"
 
+    def test_a_page_of_older_ones_that_are_gone_says_so(
+        self, browser: Browser, mailbox: str, make_message: Make
+    ) -> None:
+        one = make_message()
+        older = browser.get(BOX, query_string={"cursor": cursor_behind(one, datetime(2000, 1, 1, tzinfo=UTC))}).text
+        assert "No older messages" in older
+        assert "No messages yet" not in older
+
     @pytest.mark.parametrize("cursor", ["x", "!!!", "AAAA", "8J+YgA==", "MjAyNHx4"])
     def test_a_cursor_that_is_none_is_told(self, browser: Browser, mailbox: str, cursor: str) -> None:
         assert browser.get(BOX, query_string={"cursor": cursor}).status_code == 422
@@ -192,6 +205,45 @@ class TestButtons:
         with app.app_context():
             mailboxes.delete(mailbox, confirm=mailbox, actor="test")
         assert browser.client.post(act(one, "read"), data={"csrf_token": browser.csrf_token()}).status_code == 404
+
+
+class TestOnAnOlderPage:
+    """Whoever is on a page of older messages stays on it, whatever is done there."""
+
+    NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
+
+    @pytest.fixture
+    def newer(self, mailbox: str, make_message: Make) -> str:
+        return make_message(uploaded=False, received_at=self.NOW)
+
+    @pytest.fixture
+    def older(self, newer: str, make_message: Make) -> str:
+        return make_message(uploaded=False, received_at=self.NOW - timedelta(hours=1))
+
+    @pytest.fixture
+    def page(self, newer: str) -> str:
+        """The address of what comes after the newer one."""
+        return f"{BOX}?cursor={cursor_behind(newer, self.NOW)}"
+
+    @pytest.mark.parametrize("name", ["read", "delete"])
+    def test_without_scripts(self, browser: Browser, page: str, older: str, name: str) -> None:
+        assert browser.submit(page, act(older, name)).location == page
+
+    def test_its_view_too(self, browser: Browser, page: str, older: str) -> None:
+        answer = browser.submit(page.replace("?", "?view=new&"), act(older, "delete"))
+        assert answer.location == page.replace("?", "?view=new&")
+
+    def test_undo_without_scripts(self, browser: Browser, page: str, older: str) -> None:
+        shown = browser.get(browser.submit(page, act(older, "delete")).location)
+        assert f'id="message-{older}"' not in shown.text
+        undo = form_of(shown, act(older, "restore"))
+        assert browser.client.post(undo.action, data=undo.values).location == page
+
+    def test_undo_with_htmx_brings_the_row_back(self, browser: Browser, page: str, newer: str, older: str) -> None:
+        undo = form_of(browser.submit(page, act(older, "delete"), headers=HTMX), act(older, "restore"))
+        answer = browser.client.post(undo.action, data=undo.values, headers=HTMX)
+        assert f'id="message-{older}"' in answer.text
+        assert f'id="message-{newer}"' not in answer.text
 
 
 class TestFragments:
