@@ -9,7 +9,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.config import Settings
-from app.errors import Invalid
+from app.errors import Invalid, Unavailable
 from app.models import Mailbox
 from app.models.base import utc_now
 from app.services import greetings, mailboxes, phone_access, pins
@@ -168,13 +168,17 @@ def _details(form: MailboxDetailsForm) -> dict[str, Any]:
 
 
 def _take_greeting(extension: str, upload: FileStorage | None) -> None:
-    """The mailbox stands already: a greeting that cannot be used is told, not a reason to begin again."""
+    """The mailbox stands already: a greeting that cannot be used is told, not a reason to begin again.
+
+    Nor is a store that does not answer: the PIN that was made is known to nobody until this request has shown it.
+    """
     if not upload or not upload.filename:
         return
     try:
         greetings.set_greeting(extension, upload.stream, actor=actor())
-    except Invalid as error:
-        notices.tell(f"The greeting was not taken. {error.message} The default greeting plays.", notices.PROBLEM)
+    except (Invalid, Unavailable) as error:
+        now = "The default greeting plays until you upload one."
+        notices.tell(f"The greeting was not taken. {error.message} {now}", notices.PROBLEM)
 
 
 def _new_page(form: NewMailboxForm, status: int) -> Response:

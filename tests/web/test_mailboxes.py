@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from app.errors import NotFound
 from app.services import greetings, mailboxes, phone_access, pins, webhook_changes
 from app.services.mailbox_options import Options
+from app.storage import StoreError
 from tests.web.browser import HTMX, Browser, form_of
 
 LIST = "/console/voicemail"
@@ -137,6 +138,23 @@ class TestCreate:
         assert "The greeting was not taken." in browser.get(answer.location).text
         with app.app_context():
             assert greetings.find("1001") is None
+
+    @pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
+    def test_a_store_that_is_away_does_not_swallow_the_pin(
+        self, app: Flask, browser: Browser, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+    ) -> None:
+        def away(*_: object, **__: object) -> None:
+            raise StoreError("away")
+
+        monkeypatch.setattr("app.storage.local.LocalStore.put", away)
+        with SOUND.open("rb") as file:
+            data = {"extension": "1001", "greeting": (file, "hello.wav")}
+            answer = browser.submit(NEW, CREATE, data, headers=headers)
+        assert answer.status_code == 200
+        shown = re.search(r'class="secret">(\d+)<', answer.text)
+        assert shown
+        assert pin_is(app, "1001", shown[1])
+        assert "The greeting was not taken. The store does not answer" in answer.text
 
     @pytest.mark.parametrize(
         ("field", "value", "sentence"),
