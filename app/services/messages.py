@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import selectinload
@@ -11,7 +12,7 @@ from app.database import writing
 from app.errors import Forbidden, Invalid, NotFound
 from app.extensions import db
 from app.models import Delivery, Message
-from app.models.base import database_now
+from app.models.base import database_now, utc_now
 from app.models.delivery import FAILED, PENDING, RUNNING
 from app.models.message import DISCARDED, NEW, SAVED
 from app.services import audit, events, fields, mailboxes, paging, quota, trimmed
@@ -83,7 +84,10 @@ def counts(extension: str) -> dict[str, int]:
 
 
 def inbox_version(extension: str) -> str:
-    """A text that changes whenever a list of the mailbox's messages would look different; cheap to ask. NotFound."""
+    """A text that changes whenever a list of the mailbox's messages would look different; cheap to ask. NotFound.
+
+    The mailbox's midnight is such a time: what came today came yesterday then.
+    """
     box = mailboxes.get(extension)
     open_ones = (
         select(Delivery.state, func.count(), func.sum(Delivery.fencing))
@@ -91,7 +95,10 @@ def inbox_version(extension: str) -> str:
         .group_by(Delivery.state)
     )
     found = {state: f"{number}.{fencing}" for state, number, fencing in db.session.execute(open_ones)}
-    return "-".join([str(box.mwi_version), *(found.get(state, "0.0") for state in (PENDING, RUNNING, FAILED))])
+    today = utc_now().astimezone(ZoneInfo(box.timezone)).date()
+    return "-".join(
+        [str(box.mwi_version), *(found.get(state, "0.0") for state in (PENDING, RUNNING, FAILED)), f"{today:%Y%m%d}"]
+    )
 
 
 def get(message_id: str, *, mailbox_id: str | None = None, locked: bool = False) -> Message:

@@ -15,7 +15,7 @@ from app.services import deliveries
 from app.services.context import settings
 from app.web import delivery_words, htmx, notices
 from app.web.access import actor, login_required
-from app.web.words import fingerprint
+from app.web.words import fingerprint, today
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/console/voicemail")
 PER_PAGE = 50
@@ -141,12 +141,14 @@ def _context() -> dict[str, Any]:
 
 
 def _version(context: dict[str, Any]) -> str:
-    """A text that changes whenever the list looks different."""
+    """A text that changes whenever the list looks different, be it only that a day is over where a row is read."""
     seen = [
         (row.delivery.id, row.delivery.state, row.delivery.fencing, row.mailbox and row.mailbox.extension)
         for row in context["rows"]
     ]
-    return fingerprint(repr((seen, context["following"], context["total"], context["on_their_way"])))
+    zones = {row.mailbox.timezone if row.mailbox else context["zone"] for row in context["rows"]}
+    days = [str(today(zone)) for zone in sorted(zones)]
+    return fingerprint(repr((seen, days, context["following"], context["total"], context["on_their_way"])))
 
 
 def _filters() -> tuple[str, str]:

@@ -13,7 +13,7 @@ from app.models import Mailbox
 from app.services import lamps, mailboxes
 from app.web import htmx, notices
 from app.web.access import actor, login_required
-from app.web.words import fingerprint
+from app.web.words import fingerprint, today
 
 blueprint = Blueprint("lamps", __name__, url_prefix="/console/voicemail")
 SENT = "The counts of mailbox {} are sent anew to all its lamps."
@@ -55,5 +55,5 @@ def lamps_card(mailbox: Mailbox) -> dict[str, Any]:
         "lamps": rows,
         "redis_away": away,
         "has_pbx": (sip.mwi_target or sip.registrar) not in ("", "off"),
-        "lamps_version": fingerprint(f"{told}{mailbox.mwi_version} {away}"),
+        "lamps_version": fingerprint(f"{told}{mailbox.mwi_version} {away} {today(mailbox.timezone)}"),
     }

@@ -14,7 +14,7 @@ from app.services.context import settings
 from app.web import htmx, simulator, trace_view
 from app.web.access import admin_required
 from app.web.audio import audio_response
-from app.web.words import fingerprint
+from app.web.words import fingerprint, today
 
 blueprint = Blueprint("programmed_calls", __name__, url_prefix="/console/voicemail/programmed-calls")
 PER_PAGE = 50
@@ -69,7 +69,8 @@ def show(sid: str) -> AnyResponse:
     """A call with its trace; HTMX gets what changes on it, and nothing where it names what it shows by `version`."""
     call = calls.get(sid)
     recorded = recordings.of_call(sid)
-    version = fingerprint(repr((calls.look(call), [(one.sid, one.duration) for one in recorded])))
+    day = str(today(settings().timezone))
+    version = fingerprint(repr((calls.look(call), [(one.sid, one.duration) for one in recorded], day)))
     if htmx.wanted() and request.args.get("version") == version:
         return htmx.unchanged()
     if not htmx.wanted():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from flask import Flask
@@ -24,12 +24,17 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals["limits"] = app.extensions["settings"].limits
 
 
+def today(zone: str) -> date:
+    """The day it is in that zone. What a page says by at() and until() changes with it."""
+    return utc_now().astimezone(ZoneInfo(zone)).date()
+
+
 def at(moment: datetime, zone: str) -> str:
     """A time as people of that zone say it: Today 14:03, Yesterday 09:12, Mon 23 Nov 2026 14:03."""
-    local, today = moment.astimezone(ZoneInfo(zone)), utc_now().astimezone(ZoneInfo(zone)).date()
-    if local.date() == today:
+    local, day = moment.astimezone(ZoneInfo(zone)), today(zone)
+    if local.date() == day:
         return f"Today {local:%H:%M}"
-    if local.date() == today - timedelta(days=1):
+    if local.date() == day - timedelta(days=1):
         return f"Yesterday {local:%H:%M}"
     return f"{local:%a} {local.day} {local:%b %Y %H:%M}"
 

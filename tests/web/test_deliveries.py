@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -317,6 +317,24 @@ class TestList:
         one = add(app, None, event="mailbox.full")
         changed = browser.get(LIST, query_string={"version": version}, headers=HTMX)
         assert f"delivery-{one}" in changed.text
+
+    def test_the_midnight_of_a_zone_is_a_change(
+        self, app: Flask, browser: Browser, clock: Callable[[datetime], None]
+    ) -> None:
+        with app.app_context():
+            mailboxes.create("1001", pin="4711", timezone="Asia/Tokyo", actor="test")
+        given_up = datetime(2026, 3, 1, 7, 55, tzinfo=UTC)
+        add(app, None, event="mailbox.full", created_at=given_up, done_at=given_up)
+        clock(datetime(2026, 3, 1, 14, 59, tzinfo=UTC))
+        page = browser.get(LIST)
+        assert "given up" in page.text
+        assert "today 16:55" in page.text
+        poll = {"query_string": {"version": form_of(page, "").values["version"]}, "headers": HTMX}
+        assert browser.get(LIST, **poll).status_code == 204
+        clock(datetime(2026, 3, 1, 15, 1, tzinfo=UTC))
+        answer = browser.get(LIST, **poll)
+        assert answer.status_code == 200
+        assert "yesterday 16:55" in answer.text
 
     def test_of_a_deleted_mailbox(self, app: Flask, browser: Browser, mailbox: str, make_message: Make) -> None:
         one = make_message()

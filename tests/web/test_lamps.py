@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
 from flask import Flask
 
 from app.extensions import db
@@ -64,6 +68,24 @@ def test_with_scripts_the_card_renews_itself(app: Flask, browser: Browser, mailb
     assert browser.get(CARD, query_string={"lamps": version}, headers=HTMX).status_code == 204
     tell(app)
     assert browser.get(CARD, query_string={"lamps": version}, headers=HTMX).status_code == 200
+
+
+def test_the_card_renews_itself_at_midnight(
+    app: Flask, browser: Browser, mailbox: str, clock: Callable[[datetime], None]
+) -> None:
+    tell(app)
+    with app.app_context():
+        sent_at = lamps.of_mailbox(mailboxes.get(mailbox).id)[0].sent_at
+    clock(sent_at)
+    text = browser.get(BOX).text
+    assert re.search(r"sent <time [^>]+>today ", text)
+    version = text.split('name="lamps" value="')[1].split('"')[0]
+    poll = {"query_string": {"lamps": version}, "headers": HTMX}
+    assert browser.get(CARD, **poll).status_code == 204
+    clock(sent_at + timedelta(days=1))
+    answer = browser.get(CARD, **poll)
+    assert answer.status_code == 200
+    assert re.search(r"sent <time [^>]+>yesterday ", answer.text)
 
 
 def test_it_needs_a_token_a_log_in_and_a_mailbox(browser: Browser, stranger: Browser, mailbox: str) -> None:

@@ -265,6 +265,31 @@ class TestFragments:
         assert "<html" not in answer.text
         assert version_in(answer.text) != version
 
+    def test_the_midnight_of_its_zone_is_a_change(
+        self, app: Flask, browser: Browser, make_message: Make, clock: Callable[[datetime], None]
+    ) -> None:
+        with app.app_context():
+            mailboxes.create("1001", pin="4711", timezone="Asia/Tokyo", actor="test")
+        make_message(received_at=datetime(2026, 3, 1, 7, 55, tzinfo=UTC))
+        clock(datetime(2026, 3, 1, 14, 59, tzinfo=UTC))
+        page = browser.get(BOX).text
+        assert "Today 16:55" in page
+        poll = {"query_string": {"version": version_in(page)}, "headers": HTMX}
+        assert browser.get(f"{BOX}/messages", **poll).status_code == 204
+        clock(datetime(2026, 3, 1, 15, 1, tzinfo=UTC))
+        answer = browser.get(f"{BOX}/messages", **poll)
+        assert answer.status_code == 200
+        assert "Yesterday 16:55" in answer.text
+
+    def test_the_name_of_a_player_is_true_on_any_day(
+        self, browser: Browser, mailbox: str, make_message: Make, clock: Callable[[datetime], None]
+    ) -> None:
+        """A list that renews itself leaves its players alone."""
+        received = datetime(2026, 3, 1, 7, 55, tzinfo=UTC)
+        make_message(received_at=received)
+        clock(received)
+        assert 'aria-label="Message from Carla Caller, 0301234567, Sunday 1 March 2026' in browser.get(BOX).text
+
     def test_a_row_keeps_its_version_until_it_looks_different(
         self, browser: Browser, mailbox: str, make_message: Make
     ) -> None:

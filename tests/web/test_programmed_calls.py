@@ -217,6 +217,22 @@ class TestTrace:
         assert "every 1s" not in after
         assert 'http-equiv="refresh"' not in after
 
+    def test_midnight_is_a_change(
+        self, admin_browser: Browser, write: Write, clock: Callable[[datetime], None]
+    ) -> None:
+        write(STATE, *TRACE)
+        clock(START)
+        page = admin_browser.get(PAGE).text
+        assert "Today 10:00" in page
+        version = re.search(r'name="version" value="(\w+)"', page)
+        assert version
+        poll = f"{PAGE}?version={version[1]}"
+        assert admin_browser.get(poll, headers=HTMX).status_code == 204
+        clock(START + timedelta(hours=14))
+        answer = admin_browser.get(poll, headers=HTMX)
+        assert answer.status_code == 200
+        assert "Yesterday 10:00" in answer.text
+
     def test_hostile_text_is_text(self, admin_browser: Browser, write: Write) -> None:
         bad = f"{MARKUP}\u202e\x1b[31m\x00\ud800"
         detail = {"parameters": [[bad, bad]], "body": bad, "error": bad, "content_type": bad, "status": 500, bad: bad}
