@@ -182,6 +182,9 @@ def _take_greeting(extension: str, upload: FileStorage | None) -> None:
 
 
 def _new_page(form: NewMailboxForm, status: int) -> Response:
+    """The form; a whole page comes without the file that was chosen, which its browser does not keep."""
+    if form.greeting.data and not htmx.wanted():
+        form.refuse(Invalid({"greeting": "Choose the greeting again."}))
     return _form_page("mailboxes/new.html", "mailboxes/_new_form.html", form, status, **_choices())
 
 

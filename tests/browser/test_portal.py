@@ -57,6 +57,23 @@ def test_a_new_mailbox_and_its_first_hint(page: Page) -> None:
     expect(page.get_by_text("No messages yet")).to_be_visible()
 
 
+def test_a_greeting_stays_chosen_while_another_field_is_mended(page: Page, wav_file: Path) -> None:
+    page.goto("/console/voicemail/mailboxes/new")
+    page.get_by_label("Extension").fill("2998")
+    page.get_by_label("E-mail addresses").fill("anna")
+    page.get_by_label("PIN").fill("4711")
+    page.get_by_label("Greeting").set_input_files(wav_file)
+    page.get_by_role("button", name="Make mailbox").click()
+    expect(page.get_by_text("This is not an e-mail address")).to_be_visible()
+    expect(page.get_by_label("E-mail addresses")).to_be_focused()
+    expect(page.get_by_text("Choose the greeting again.")).to_have_count(0)
+    page.get_by_label("E-mail addresses").fill("anna@example.com")
+    page.get_by_label("PIN").fill("4711")
+    page.get_by_role("button", name="Make mailbox").click()
+    page.wait_for_url("**/console/voicemail/2998")
+    expect(page.locator("#kind-unavailable").get_by_text("Your own plays.")).to_be_visible()
+
+
 def test_a_message_plays_and_can_be_sought(page: Page, site: Site) -> None:
     extension = site.mailbox()
     message_id = site.message(extension, seconds=20.0)

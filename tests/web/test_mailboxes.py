@@ -139,6 +139,21 @@ class TestCreate:
         with app.app_context():
             assert greetings.find("1001") is None
 
+    @pytest.mark.parametrize("wrong", [{"language": "xx"}, {"email": "nobody"}], ids=["form", "service"])
+    def test_a_page_that_lost_the_greeting_asks_for_it_again(self, browser: Browser, wrong: dict[str, str]) -> None:
+        data = {"extension": "1001", "greeting": (io.BytesIO(b"RIFF"), "hello.wav"), **wrong}
+        answer = browser.submit(NEW, CREATE, data)
+        assert answer.status_code == 422
+        assert 'id="greeting-error">Choose the greeting again.<' in answer.text
+
+    def test_nobody_is_asked_for_a_greeting_who_had_chosen_none_or_still_has_it(self, browser: Browser) -> None:
+        wrong = {"extension": "1001", "email": "nobody"}
+        assert "Choose the greeting again." not in browser.submit(NEW, CREATE, wrong).text
+        data = {**wrong, "greeting": (io.BytesIO(b"RIFF"), "hello.wav")}
+        fragment = browser.submit(NEW, CREATE, data, headers=HTMX).text
+        assert "Choose the greeting again." not in fragment
+        assert re.search(r'<input id="greeting"[^>]* hx-preserve=', fragment)
+
     @pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
     def test_a_store_that_is_away_does_not_swallow_the_pin(
         self, app: Flask, browser: Browser, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
