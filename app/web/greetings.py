@@ -23,6 +23,7 @@ from app.web.words import language_name, until
 
 blueprint = Blueprint("greetings", __name__, url_prefix="/console/voicemail")
 NO_FILE = "Choose a sound file: WAV, MP3, Ogg or FLAC."
+AGAIN = "Choose the sound file again."
 NO_TIME = "Type a day and a time, such as 2026-12-24 18:00."
 TITLES = {UNAVAILABLE: "Nobody answers", BUSY: "Busy", TEMPORARY: "Temporary", NAME: "Recorded name"}
 
@@ -150,6 +151,9 @@ def _kind(values: Any) -> str:
 
 
 def _page(extension: str, kind: str, form: GreetingForm) -> AnyResponse:
+    """The card with what is wrong. It comes without the file: one that was not to blame has to be chosen again."""
+    if form.greeting.data and not form.greeting.errors:
+        form.refuse(Invalid({"greeting": AGAIN}))
     mailbox = mailboxes.get(extension)
     context = {"mailbox": mailbox, "greetings": items(mailbox, kind, form)}
     template = "greetings/_greetings.html" if htmx.wanted() else "greetings/page.html"

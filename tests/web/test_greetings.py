@@ -165,6 +165,15 @@ class TestKinds:
         assert sentence in error[1]
         assert self.kinds(app) == {}
 
+    def test_a_file_that_went_with_a_wrong_end_is_asked_for_again(self, browser: Browser, mailbox: str) -> None:
+        """Sent again without it, only the end of the greeting that is there would change."""
+        again = 'id="greeting-temporary-error">Choose the sound file again.<'
+        assert again in self.upload(browser, "temporary", ends_at="tomorrow").text
+        self.upload(browser, "temporary", ends_at="2100-12-24T18:00")
+        no_file = self.upload(browser, "temporary", greeting=(io.BytesIO(), ""), ends_at="tomorrow")
+        assert "Type a day and a time" in no_file.text
+        assert again not in no_file.text
+
     def test_no_sound_is_told_in_its_own_form(self, browser: Browser, mailbox: str) -> None:
         answer = self.upload(browser, "busy", greeting=(io.BytesIO(b"no"), "x.wav"))
         assert answer.status_code == 422
