@@ -181,6 +181,18 @@ def test_the_list_renews_itself(open_browser: Callable[..., Page], site: Site) -
     expect(page.locator(f"#delivery-{failed}")).to_be_visible()
 
 
+def test_the_links_of_a_row_keep_the_focus(open_browser: Callable[..., Page], site: Site) -> None:
+    extension = site.mailbox()
+    failed = fail(site, site.message(extension))
+    page = open_browser()
+    page.goto(LIST)
+    row = page.locator(f"#delivery-{failed}")
+    row.get_by_role("link", name=extension, exact=True).focus()
+    hold(site, failed)
+    expect(row).to_contain_text("next try")
+    expect(row.get_by_role("link", name=extension, exact=True)).to_be_focused()
+
+
 def test_the_job_queues(open_browser: Callable[..., Page], site: Site) -> None:
     markup = "<img src=x onerror=alert(1)>"
     with Redis.from_url(site.instance.settings.redis_url) as connection:

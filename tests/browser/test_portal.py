@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import ADMIN, Site, enter
+from tests.conftest import leave_message
 from tests.peers.instance import VoiceWorker
 from tests.support import until
 
@@ -143,6 +144,40 @@ def test_two_who_edit_a_mailbox(open_browser: Callable[..., Page], site: Site, j
     expect(refusal).to_be_visible()
     mine.get_by_role("button", name="Save changes").click()
     expect(mine.get_by_role("heading", name="Mine")).to_be_visible()
+
+
+def test_the_link_to_older_messages_keeps_the_focus(page: Page, site: Site) -> None:
+    extension = site.mailbox()
+    with site.instance.app.app_context():
+        for _ in range(51):
+            leave_message(site.instance.app, extension, uploaded=False, seconds=0.1)
+    page.goto(f"/console/voicemail/{extension}")
+    page.get_by_role("link", name="Older messages").focus()
+    late = site.message(extension)
+    expect(page.locator(f"#message-{late}")).to_be_visible()
+    expect(page.get_by_role("link", name="Older messages")).to_be_focused()
+
+
+def test_the_link_to_the_next_mailboxes_keeps_the_focus(page: Page, site: Site) -> None:
+    # Behind those of other tests in the list.
+    extensions = [site.mailbox(f"9900{number}") for number in range(10, 36)]
+    page.goto("/console/voicemail?search=9900")
+    page.get_by_role("link", name="Next").focus()
+    site.message(extensions[0])
+    expect(page.locator("tr", has_text=extensions[0]).locator(".badge.new")).to_be_visible()
+    expect(page.get_by_role("link", name="Next")).to_be_focused()
+
+
+def test_who_presses_a_button_that_goes_is_where_the_answer_is(page: Page, site: Site) -> None:
+    extension = site.mailbox()
+    page.goto(f"/console/voicemail/{extension}")
+    page.get_by_role("button", name="Place a test call").press("Enter")
+    expect(page.locator("#test-call").get_by_role("status")).to_be_visible()
+    expect(page.locator("#test-call")).to_be_focused()
+    page.goto("/console/voicemail/settings")
+    page.get_by_role("button", name="Test the store").press("Enter")
+    expect(page.locator("#storage-test-result").get_by_role("status")).to_be_visible()
+    expect(page.locator("#storage-test-result")).to_be_focused()
 
 
 def test_a_pin_is_reset_and_shown_once(page: Page, site: Site) -> None:

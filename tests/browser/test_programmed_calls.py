@@ -68,6 +68,19 @@ def test_the_list_renews_itself(site: Site, open_browser: Callable[..., Page]) -
     assert width == 0
 
 
+def test_the_link_to_older_calls_keeps_the_focus(site: Site, page: Page) -> None:
+    start = datetime.now(UTC)
+    number = f"78{start.timestamp():.0f}"
+    sids = [f"CA{start.timestamp() * 100 + n:032.0f}" for n in range(51)]
+    calls = [CallState(sid, "", "+15551234567", number, "in-progress", start.isoformat()) for sid in sids]
+    write(site, *calls)
+    page.goto(f"{LIST}?number={number}")
+    page.get_by_role("link", name="Older calls").focus()
+    write(site, replace(calls[-1], status="completed", ended_at=(start + timedelta(seconds=7)).isoformat()))
+    expect(page.locator(f"#row-{sids[-1]}")).to_contain_text("Completed")
+    expect(page.get_by_role("link", name="Older calls")).to_be_focused()
+
+
 @pytest.mark.parametrize("javascript", [True, False])
 def test_a_running_call_shows_what_it_does(site: Site, open_browser: Callable[..., Page], javascript: bool) -> None:
     start = datetime.now(UTC)
@@ -101,6 +114,7 @@ def test_a_running_call_shows_what_it_does(site: Site, open_browser: Callable[..
     if javascript:
         # What somebody has opened stays open while the lines after it come.
         lines.nth(1).get_by_text("parameters, signed").click()
+        page.get_by_text("Names of this call").click()
     write(
         site,
         replace(
@@ -114,6 +128,8 @@ def test_a_running_call_shows_what_it_does(site: Site, open_browser: Callable[..
     expect(page.locator("#call-head")).to_contain_text("11200: Nobody there.", timeout=30_000)
     if javascript:
         expect(lines.nth(1).get_by_text("CallStatus")).to_be_visible()
+        expect(page.get_by_text("8a7f@pbx")).to_be_visible()
+        expect(page.locator("summary", has_text="Names of this call")).to_be_focused()
     width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert width == 0
     shoot(page, f"trace-{javascript}")

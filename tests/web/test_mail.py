@@ -166,6 +166,16 @@ class TestTestMail:
             lines = db.session.scalars(select(Audit.action).where(Audit.actor == "bert")).all()
         assert "mailbox.test_mail" in lines
 
+    def test_who_pressed_the_button_can_go_on_from_the_answer(
+        self, app: Flask, browser: Browser, mailed: str, mail_server: tuple[Handler, int]
+    ) -> None:
+        """The button is replaced by the answer, in what then takes the focus."""
+        use(app, mail_server[1])
+        page = browser.get(MAIL)
+        assert form_of(page, TEST).attributes["hx-target"] == "#test-mail"
+        assert 'id="test-mail" tabindex="-1"' in page.text
+        assert 'id="test-mail" tabindex="-1"' in browser.submit(MAIL, TEST).text
+
     def test_without_scripts_it_is_a_page(
         self, app: Flask, browser: Browser, mailed: str, mail_server: tuple[Handler, int]
     ) -> None:
