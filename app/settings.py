@@ -40,7 +40,9 @@ class SmtpSettings:
     ca_file: Path | None = setting(
         None, "Certificates (PEM) to trust beside the system's, for a server with a private CA", kind="path"
     )
-    timeout: float = setting(20.0, "Seconds that the server may be silent", minimum=0.1, maximum=120)
+    timeout: float = setting(
+        20.0, "Seconds that the server may be silent, unless it has a whole mail to answer", minimum=0.1, maximum=120
+    )
     total_timeout: float = setting(
         300.0, "Seconds that a mail may take, however slowly the server answers", minimum=0.1, maximum=500
     )

@@ -1,16 +1,18 @@
 """A connection to the mail server: Flask-Mail's, with what it lacks.
 
-A time-out for each word of the server, certificates that are verified, TLS that is required and not only tried,
-and errors that say what is wrong and whether trying again helps.
+A time-out for each word of the server and each piece of a mail, certificates that are verified, TLS that is required
+and not only tried, and errors that say what is wrong and whether trying again helps.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import select
 import smtplib
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -25,19 +27,27 @@ from app.mail import refusals
 from app.mail.letter import Letter
 
 QUIT_SECONDS = 1.0
+# Waited beyond the limit of the whole, so that it is the limit that ends a mail and says so.
+GRACE_SECONDS = 1.0
+# A socket's time-out is for all of a sendall(): a mail in one would have to be gone within it (RFC 5321 section
+# 4.5.3.2.5 has it for each piece).
+PIECE_BYTES = 16 * 1024
 ACCEPTED = 250
 FORWARDED = 251
+GO_ON = 354
 # The server ends the connection (RFC 5321 section 3.8).
 CLOSING = 421
 _late = Alarms("late mails")
 
 
 def connect(settings: Settings, seconds: float | None = None) -> Connection:
-    """A connection to smtp.host, to be entered. seconds: longest silence of the server, else smtp.timeout.
+    """A connection to smtp.host, to be entered. seconds: longest silence of the server where somebody waits.
 
-    Nothing takes longer than smtp.total_timeout however little the server says at a time: to be let in, or a mail.
+    Else that is smtp.timeout, but for the answer to a whole mail: a server may examine it for minutes, and one that is
+    not waited for has it twice. Nothing takes longer than smtp.total_timeout however little the server says at a time:
+    to be let in, or a mail.
     """
-    return Connection(settings, seconds or settings.smtp.timeout)
+    return Connection(settings, seconds)
 
 
 class Connection(flask_mail.Connection):
@@ -47,7 +57,7 @@ class Connection(flask_mail.Connection):
     the connection, or said that it does (421).
     """
 
-    def __init__(self, settings: Settings, seconds: float) -> None:
+    def __init__(self, settings: Settings, seconds: float | None) -> None:
         smtp = settings.smtp
         mail = flask_mail.Mail()
         mail.state = mail.init_mail(
@@ -61,7 +71,8 @@ class Connection(flask_mail.Connection):
             }
         )
         super().__init__(mail)
-        self._smtp, self._seconds, self._name = smtp, seconds, settings.host_name
+        self._smtp, self._seconds, self._name = smtp, seconds or smtp.timeout, settings.host_name
+        self._patient, self._ends = seconds is None, 0.0
         self.offered = self.ended = self._late = False
         self._server: smtplib.SMTP | None = None
 
@@ -70,6 +81,8 @@ class Connection(flask_mail.Connection):
         with self._explained():
             server = self._open()
             try:
+                # Else the system takes a megabyte of a mail at once, and nobody sees whether the server does.
+                _socket_of(server).setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE_BYTES)
                 self._introduce(server)
                 if self.mail.use_tls:
                     server.starttls(context=self._context())
@@ -111,10 +124,8 @@ class Connection(flask_mail.Connection):
             code, reply = server.rcpt(letter.to.address)
             self._expect((ACCEPTED if code == FORWARDED else code, reply), f"mail to {letter.to.address}")
             self.offered = True
-            try:
-                code, reply = server.data(content)
-            except smtplib.SMTPDataError as refused:
-                code, reply = refused.smtp_code, _bytes(refused.smtp_error)
+            self._expect(server.docmd("data"), "the mail", GO_ON)
+            code, reply = self._hand_over(server, content)
             self._expect((code, reply), "the mail")
             self.num_emails += 1
         return f"{code} {refusals.words_of(reply, self._smtp)}"
@@ -132,6 +143,19 @@ class Connection(flask_mail.Connection):
         """See that the server still answers; TemporaryError."""
         with self._explained():
             self._connected().noop()
+
+    def _hand_over(self, server: smtplib.SMTP, content: bytes) -> tuple[int, bytes]:
+        """Send a mail, whose lines end in CR LF, and its end (RFC 5321 section 4.5.2); the server's answer to it."""
+        mail = re.sub(rb"(?m)^\.", b"..", content)
+        mail += b".\r\n" if mail.endswith(b"\r\n") else b"\r\n.\r\n"
+        for start in range(0, len(mail), PIECE_BYTES):
+            _send(server, mail[start : start + PIECE_BYTES])
+        if self._patient:
+            left = max(self._ends - time.monotonic(), 0.0)
+            _socket_of(server).settimeout(left + GRACE_SECONDS)
+        answer = server.getreply()
+        _socket_of(server).settimeout(self._seconds)
+        return answer
 
     def _open(self) -> smtplib.SMTP:
         smtp, seconds = self._smtp, self._seconds
@@ -178,9 +202,9 @@ class Connection(flask_mail.Connection):
             options += ["SMTPUTF8", "BODY=8BITMIME"]
         return options
 
-    def _expect(self, answer: tuple[int, bytes], what: str) -> None:
+    def _expect(self, answer: tuple[int, bytes], what: str, wanted: int = ACCEPTED) -> None:
         code, reply = answer
-        if code != ACCEPTED:
+        if code != wanted:
             self.ended = self.ended or code == CLOSING
             with suppress(smtplib.SMTPException, OSError):
                 # For the next letter; a server that went away has said all that counts.
@@ -195,7 +219,7 @@ class Connection(flask_mail.Connection):
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """What goes wrong with the server, as what the outbox understands."""
-        self._late = False
+        self._late, self._ends = False, time.monotonic() + self._smtp.total_timeout
         try:
             with _late.after(self._smtp.total_timeout, self._cut_off):
                 yield
@@ -224,5 +248,17 @@ class _Tls(_Noted, smtplib.SMTP_SSL):
     """TLS from the start."""
 
 
-def _bytes(reply: bytes | str) -> bytes:
-    return reply.encode() if isinstance(reply, str) else reply
+def _send(server: smtplib.SMTP, piece: bytes) -> None:
+    """Send a piece of a mail; TimeoutError where the server does not take it, which smtplib calls disconnected."""
+    try:
+        server.send(piece)
+    except smtplib.SMTPServerDisconnected as error:
+        if isinstance(error.__context__, TimeoutError):
+            raise error.__context__ from None
+        raise
+
+
+def _socket_of(server: smtplib.SMTP) -> socket.socket:
+    if server.sock is None:
+        raise smtplib.SMTPServerDisconnected("closed")
+    return server.sock

@@ -7,8 +7,9 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from email import policy
 from email.message import EmailMessage
@@ -168,6 +169,92 @@ def talking(*lines: bytes) -> Iterator[int]:
         thread.start()
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
+
+
+class Slow:
+    """A mail server behind a slow line: it takes a mail at so many bytes a second, and hardly more at once.
+
+    port: where it is. mails: what it took. most: bytes of a mail after which it takes no more. Use it as a context.
+    """
+
+    def __init__(
+        self,
+        rate: int,
+        most: int = 1 << 60,
+        *,
+        address: tuple[str, int] = (HOST, 0),
+        context: ssl.SSLContext | None = None,
+        implicit: bool = False,
+    ) -> None:
+        self._rate, self._most, self._context, self._implicit = rate, most, context, implicit
+        self.mails: list[bytes] = []
+        self._over = threading.Event()
+        self._listening = socket.socket()
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Else the system would take megabytes for it at once.
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        try:
+            self._listening.bind(address)
+        except PermissionError:
+            missing(f"port {address[1]} is not for this user (sysctl net.ipv4.ip_unprivileged_port_start=465)")
+        self._listening.listen()
+        self.port = int(self._listening.getsockname()[1])
+
+    def __enter__(self) -> Slow:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                threading.Thread(target=self._talk, args=(client,), daemon=True).start()
+
+    def _talk(self, client: socket.socket) -> None:
+        with suppress(OSError), ExitStack() as stack:
+            if self._context and self._implicit:
+                client = self._context.wrap_socket(client, server_side=True)
+            stack.enter_context(client)
+            client.sendall(b"220 slow\r\n")
+            while line := self._line(client):
+                verb = line[:4].upper()
+                if verb == b"EHLO":
+                    client.sendall(b"250-slow\r\n250 STARTTLS\r\n")
+                elif verb == b"STAR" and self._context:
+                    client.sendall(b"220 go on\r\n")
+                    client = stack.enter_context(self._context.wrap_socket(client, server_side=True))
+                elif verb == b"DATA":
+                    client.sendall(b"354 go on\r\n")
+                    self.mails.append(self._mail(client))
+                    client.sendall(b"250 taken\r\n")
+                else:
+                    client.sendall(b"250 OK\r\n")
+
+    def _line(self, client: socket.socket) -> bytes:
+        line = b""
+        while not line.endswith(b"\n") and (byte := client.recv(1)):
+            line += byte
+        return line
+
+    def _mail(self, client: socket.socket) -> bytes:
+        """A mail as it comes over the wire; nothing of it is answered for when the client goes away."""
+        mail = b""
+        while not mail.endswith(b"\r\n.\r\n"):
+            if len(mail) >= self._most:
+                self._over.wait(60)
+                raise ConnectionAbortedError
+            data = client.recv(max(self._rate // 50, 1))
+            if not data:
+                raise ConnectionAbortedError
+            mail += data
+            time.sleep(len(data) / self._rate)
+        return mail
 
 
 @contextmanager

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import smtplib
 import socket
+import threading
 import time
 from typing import Any
 
 import pytest
+from flask_mail import Attachment
 
 from app import doctor
 from app.config import Settings
@@ -24,7 +26,9 @@ from tests.delivery.mail_server import (
     Authority,
     Handler,
     Passwords,
+    Slow,
     own_address,
+    parse,
     serving,
     silent,
     talking,
@@ -35,8 +39,14 @@ from tests.support import free_port, make_settings
 TEXTS = Texts("Grüße 王", "Hello\n.\n", "<p>Hello</p>")
 
 
-def letter(to: str = "anna@example.com") -> Letter:
-    return Letter(address_of("voicemail@example.com"), address_of(to), TEXTS, {"Message-ID": "<one@example.com>"})
+def letter(to: str = "anna@example.com", attachment: Attachment | None = None) -> Letter:
+    headers = {"Message-ID": "<one@example.com>"}
+    return Letter(address_of("voicemail@example.com"), address_of(to), TEXTS, headers, attachment)
+
+
+def large(size: int) -> Letter:
+    """A mail that is a third larger than this."""
+    return letter(attachment=Attachment("take.wav", "audio/wav", bytes(range(250)) * (size // 250)))
 
 
 def post(settings: Settings, to: str = "anna@example.com") -> str:
@@ -167,6 +177,89 @@ def test_a_black_hole_costs_the_time_out_and_no_more(settings: Settings) -> None
     assert time.monotonic() - began < 2
 
 
+@pytest.mark.parametrize("way", ["plain", "starttls", "tls"])
+def test_a_mail_may_take_longer_than_the_server_may_be_silent(
+    settings: Settings, authority: Authority, way: str
+) -> None:
+    host = own_address() if way == "tls" else HOST
+    mine = with_smtp(settings, host=host, use_tls=way != "plain", timeout=1.0, ca_file=authority.file)
+    options: dict[str, Any] = {"context": authority.context(host), "implicit": way == "tls"}
+    with Slow(100_000, address=(host, smtplib.SMTP_SSL_PORT if way == "tls" else 0), **options) as server:
+        began = time.monotonic()
+        with connect(with_smtp(mine, **{**vars(mine.smtp), "port": server.port})) as connection:
+            assert connection.post(large(370_000)) == "250 taken"
+            took = time.monotonic() - began
+            # What the answer to a mail may take is for that answer alone.
+            assert connection.host is not None
+            assert connection.host.sock is not None
+            assert connection.host.sock.gettimeout() == 1.0
+    assert took > 3
+    (mail,) = server.mails
+    message = parse(mail.removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n."))
+    assert message.get_body(("plain",)).get_content() == "Hello\n.\n"
+    (sound,) = message.iter_attachments()
+    assert sound.get_content() == bytes(range(250)) * 1480
+
+
+@pytest.mark.parametrize("way", ["plain", "starttls"])
+def test_a_server_that_takes_no_more_of_a_mail_costs_the_time_out(
+    settings: Settings, authority: Authority, way: str
+) -> None:
+    mine = {"use_tls": way == "starttls", "timeout": 0.5, "total_timeout": 10.0, "ca_file": authority.file}
+    with Slow(1_000_000, 100_000, context=authority.context()) as server:
+        began = time.monotonic()
+        with connect(with_smtp(settings, port=server.port, **mine)) as connection:
+            with pytest.raises(TemporaryError, match=r"does not answer within 0\.5 s"):
+                connection.post(large(370_000))
+    assert time.monotonic() - began < 3
+    assert server.mails == []
+
+
+def test_a_mail_that_drips_ends_at_the_limit_of_the_whole(settings: Settings) -> None:
+    with Slow(100_000) as server:
+        began = time.monotonic()
+        with connect(with_smtp(settings, port=server.port, timeout=1.0, total_timeout=2.0)) as connection:
+            with pytest.raises(TemporaryError, match="takes longer than 2 s"):
+                connection.post(large(370_000))
+    assert 1.5 < time.monotonic() - began < 3.5
+    assert server.mails == []
+
+
+def test_a_mail_that_is_examined_for_longer_than_the_server_may_be_silent_is_taken_once(
+    settings: Settings, mail_server: tuple[Handler, int]
+) -> None:
+    handler, port = mail_server
+    handler.free.clear()
+    answering = threading.Timer(1.0, handler.free.set)
+    answering.start()
+    assert post(with_smtp(settings, port=port, timeout=0.3)).startswith("250")
+    answering.join()
+    assert len(handler.offered) == len(handler.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(None, "takes longer than 1 s"), (0.3, r"does not answer within 0\.3 s")]
+)
+def test_the_answer_to_a_mail_is_waited_for_but_not_where_somebody_waits(
+    settings: Settings, mail_server: tuple[Handler, int], seconds: float | None, words: str
+) -> None:
+    handler, port = mail_server
+    handler.free.clear()
+    try:
+        with connect(with_smtp(settings, port=port, timeout=0.4, total_timeout=1.0), seconds) as connection:
+            with pytest.raises(TemporaryError, match=words):
+                connection.post(letter())
+    finally:
+        handler.free.set()
+
+
+def test_a_server_that_wants_no_mail_now_has_not_taken_it(settings: Settings) -> None:
+    """250 to DATA is no 354."""
+    with talking(b"220 hello\r\n", *3 * (b"250 OK\r\n",), b"250 OK\r\n", b"250 OK\r\n") as port:
+        with pytest.raises(TemporaryError, match="refuses the mail: 250 OK"):
+            post(with_smtp(settings, port=port, timeout=1.0))
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -188,7 +281,6 @@ def test_servers_that_go_away(settings: Settings, lines: tuple[bytes, ...], word
 def test_what_was_taken_is_taken_though_nobody_says_goodbye(settings: Settings) -> None:
     taken = (b"220 hello\r\n", b"250 hello\r\n", b"250 OK\r\n", b"250 OK\r\n")
     with socket.create_server((HOST, 0)) as listening:
-        import threading
 
         def talk() -> None:
             client, _ = listening.accept()
