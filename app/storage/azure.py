@@ -14,6 +14,8 @@ from app.storage.faults import Fault, of_connection, told
 from app.storage.remote import ATTEMPTS, CONNECT_SECONDS, READ_SECONDS, RemoteStore, Upload, facts_of
 
 SAS_MARK = "sig="
+# What the client takes of an answer at once, as without a transport of our own.
+ANSWER_BLOCK_BYTES = 256 * 1024
 CODES = {
     Fault.KEY: "AuthenticationFailed InvalidAuthenticationInfo NoAuthenticationInformation",
     Fault.RIGHTS: "AuthorizationFailure AuthorizationPermissionMismatch AuthorizationServiceMismatch "
@@ -39,8 +41,7 @@ class AzureStore(RemoteStore):
         logging.getLogger("azure").setLevel(logging.WARNING)
         wanted = self._settings
         options: dict[str, Any] = {
-            "connection_timeout": CONNECT_SECONDS,
-            "read_timeout": READ_SECONDS,
+            "transport": _transport(),
             "retry_policy": ExponentialRetry(
                 initial_backoff=1, increment_base=2, retry_total=ATTEMPTS - 1, random_jitter_range=1
             ),
@@ -158,6 +159,19 @@ class AzureStore(RemoteStore):
             expiry=datetime.now(UTC) + timedelta(seconds=seconds),
         )
         return f"{blob.url}?{signature}"
+
+
+def _transport() -> Any:
+    from azure.core.pipeline.transport import RequestsTransport
+
+    from app.storage import uplink
+
+    transport = RequestsTransport(
+        connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, connection_data_block_size=ANSWER_BLOCK_BYTES
+    )
+    transport.open()
+    uplink.mount(transport.session)
+    return transport
 
 
 def _why_refused(text: str) -> Fault:

@@ -27,6 +27,8 @@ class GcsStore(RemoteStore):
         from google.api_core.client_options import ClientOptions
         from google.cloud import storage
 
+        from app.storage import uplink
+
         endpoint = self._settings.endpoint
         if endpoint and "://" not in endpoint:
             endpoint = f"https://{endpoint}"
@@ -34,6 +36,9 @@ class GcsStore(RemoteStore):
         client = storage.Client(project=NO_PROJECT, credentials=self._credentials(), client_options=options)
         # For its traces it would ask for the bucket's settings, in a thread of its own and perhaps without the right.
         client._bucket_metadata_cache = None
+        if not client._http.is_mtls:
+            # With a certificate of the machine's own the session has connections of its own.
+            uplink.mount(client._http)
         return client.bucket(self._bucket)
 
     def _credentials(self) -> Any:

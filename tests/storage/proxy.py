@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
+import time
 from contextlib import suppress
 
 REQUEST = re.compile(rb"(?m)^(GET|PUT|POST|HEAD|DELETE) (\S+) HTTP/1\.[01]\r$")
@@ -15,12 +16,19 @@ class Proxy:
 
     requests: method and path of each, in order; sent: all that went to the server. cut_up, cut_down: bytes of one
     connection to and from the server after which it is cut; cuts: how many connections that may still happen to.
-    spoil: a byte string that is changed on its way to the server.
+    spoil: a byte string that is changed on its way to the server. rate: bytes a second of a connection to the server.
     """
 
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, port: int, rate: int = 0) -> None:
+        self._target, self._rate = port, rate
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if rate:
+            # Else the system would take megabytes at once, and a slow line looked like a fast one.
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+            self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen()
         self.port = int(self._listener.getsockname()[1])
         self.requests: list[tuple[str, str]] = []
         self.sent = bytearray()
@@ -58,8 +66,10 @@ class Proxy:
     def _pump(self, source: socket.socket, target: socket.socket, up: bool) -> None:
         moved = 0
         with suppress(OSError):
-            while data := source.recv(65536):
+            while data := source.recv(self._rate // 50 if up and self._rate else 65536):
                 if up:
+                    if self._rate:
+                        time.sleep(len(data) / self._rate)
                     self.sent += data
                     self.requests += [(m[1].decode(), m[2].decode()) for m in REQUEST.finditer(data)]
                     if self.spoil:

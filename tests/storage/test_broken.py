@@ -144,6 +144,23 @@ def test_bytes_that_change_on_the_way_are_refused(line: Line) -> None:
         there.blocks()
 
 
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_a_slow_line_is_no_broken_one(line: Line, monkeypatch: pytest.MonkeyPatch, in_parts: bool) -> None:
+    """A body of a request takes longer than to connect may, and is sent once."""
+    for module in ("azure", "s3"):
+        monkeypatch.setattr(f"app.storage.{module}.CONNECT_SECONDS", 1.5)
+    monkeypatch.setattr("app.storage.gcs.TIMEOUT", (1.5, 15))
+    part = max(SMALLEST_PART[line.direct.type], 2 * MIB) if in_parts else 8 * MIB
+    path, digest, content = line.take(part + 1000 if in_parts else 1_500_000)
+    parts = urlsplit(line.direct.endpoint)
+    assert parts.port
+    with Proxy(parts.port, len(content) // 4) as slow:
+        storage = replace(line.direct, endpoint=f"http://127.0.0.1:{slow.port}{parts.path}")
+        KINDS[storage.type](storage, part).put(KEY, path, sha256=digest, metadata={})
+    assert len(slow.sent) < len(content) + 50_000
+    assert b"".join(line.store(direct=True).open(KEY).blocks()) == content
+
+
 def test_a_seek_is_one_request(line: Line) -> None:
     path, digest, content = line.take(400_000)
     line.store(direct=True).put(KEY, path, sha256=digest, metadata={})
