@@ -299,5 +299,5 @@ def _gate_rules(settings: Settings) -> GateRules:
 
 
 def _credentials(settings: Settings) -> Credentials:
-    """What answers a PBX or proxy that challenges our NOTIFY or REFER."""
+    """What answers a PBX or proxy that challenges our requests in dialogs."""
     return Credentials(settings.sip.auth_username or settings.sip.username, settings.sip.password)

@@ -14,6 +14,7 @@ from pyVoIP.VoIP import CallState, VoIPCall
 from voice.events import Ended, Event, HoldChanged, MediaTimeout
 from voice.media.stream import MediaStream
 from voice.sip.dialog import Dialog
+from voice.sip.dialog_requests import DialogRequests
 from voice.sip.errors import SipError
 from voice.sip.event_box import EventBox
 from voice.sip.info import carries_keys, key_of
@@ -51,6 +52,7 @@ class _Own:
         "_events",
         "_interval",
         "_offer",
+        "_requests",
         "_ring_timer",
         "_session",
         "_session_timer",
@@ -94,7 +96,8 @@ class SipCall(_Own, VoIPCall):
         request.body = offer_body(self._session.agreed)
         super().__init__(phone, CallState.RINGING, request, session_id, media_address, sendmode="sendrecv")
         self._interval = interval
-        self._session_timer = SessionTimer(phone.sip, dialog, self.contact_header, weakly(self._expired))
+        self._requests = DialogRequests(phone, dialog)
+        self._session_timer = SessionTimer(phone.sip.timers, self._requests, self.contact_header, weakly(self._expired))
         self._ring_timer = phone.sip.timers.call_later(RING_SECONDS, lambda: self._reject(480, "", ()))
         if isinstance(request.transaction, InviteTransaction):
             request.transaction.on_cancel = self._cancelled
@@ -399,10 +402,9 @@ class SipCall(_Own, VoIPCall):
         self._events.put(Ended(reason))
 
     def _send_bye(self) -> None:
-        branch = self.sip.gen_branch()
-        data, destination = self.dialog.build_request("BYE", branch)
-        self.sip.transactions.request(data, destination, branch, "BYE", lambda _response: self._forget())
+        self._requests.send("BYE", (), lambda _response: self._forget())
 
     def _forget(self) -> None:
+        self._requests.withdraw()
         self.phone.forget(self)
         self._unacknowledged.clear()

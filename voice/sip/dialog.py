@@ -90,7 +90,7 @@ class Dialog:
             ("User-Agent", SERVER),
             *headers,
         ]
-        return serialise(f"{method} {target} SIP/2.0", fields, content), self._next_hop()
+        return serialise(f"{method} {target} SIP/2.0", fields, content), self.next_hop
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON holds it, for a dialog that outlives the process."""
@@ -126,8 +126,9 @@ class Dialog:
         dialog.contact = (plain["contact"][0], plain["contact"][1])
         return dialog
 
-    def _next_hop(self) -> Address:
-        """The first route, else the remote target.
+    @property
+    def next_hop(self) -> Address:
+        """Where our requests go: to the first route, else to the remote target.
 
         The last source where that is a name, hidden behind a NAT, or reached by something else than UDP: a proxy that
         brought us the request from there takes ours back as well.

@@ -49,8 +49,8 @@ class Phone(VoIPPhone):
     the call is answered or rejected. host: address to bind; public_address: what to put into Contact and SDP, empty for
     the address that the peer is reached from; rtp_ports: first and last; media_timeout: seconds; account: who we are at
     a registrar, None where there is none; registers: False where another worker does it; gate_rules: who may call, else
-    only this host; credentials: for a proxy that challenges our NOTIFY or REFER; patience: with transfers; pbx_target:
-    who is told of waiting messages unasked.
+    only this host; credentials: for who challenges our requests in dialogs; patience: with transfers; pbx_target: who
+    is told of waiting messages unasked.
     """
 
     sip: SipClient

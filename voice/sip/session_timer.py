@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from voice.sip.dialog import Dialog
+from voice.sip.dialog_requests import DialogRequests
 from voice.sip.errors import SipError
 from voice.sip.headers import parse_params
 from voice.sip.message import SipMessage
 from voice.sip.response import ALLOW, Headers
-from voice.sip.timers import Timer
-
-if TYPE_CHECKING:
-    from voice.sip.client import SipClient
+from voice.sip.timers import Timer, Timers
 
 OPTION = "timer"
 # Section 10: who waits for a refresh says goodbye this long before the end, or a third of the interval before it.
@@ -86,8 +82,10 @@ def least_of(response: SipMessage) -> int:
 class SessionTimer:
     """The timer of one session. contact: our Contact header; expire: end the call."""
 
-    def __init__(self, sip: SipClient, dialog: Dialog, contact: tuple[str, str], expire: Callable[[], None]) -> None:
-        self._sip, self._dialog, self._contact, self._expire = sip, dialog, contact, expire
+    def __init__(
+        self, timers: Timers, requests: DialogRequests, contact: tuple[str, str], expire: Callable[[], None]
+    ) -> None:
+        self._timers, self._requests, self._contact, self._expire = timers, requests, contact, expire
         self._pending: list[Timer] = []
         self._in_force: Interval | None = None
         self._running = True
@@ -111,7 +109,7 @@ class SessionTimer:
         self._cancel()
 
     def _later(self, seconds: float, callback: Callable[[], None]) -> None:
-        self._pending.append(self._sip.timers.call_later(seconds, callback))
+        self._pending.append(self._timers.call_later(seconds, callback))
 
     def _cancel(self) -> None:
         for timer in self._pending:
@@ -120,11 +118,8 @@ class SessionTimer:
 
     def _refresh(self, interval: Interval) -> None:
         """UPDATE without an offer (section 10)."""
-        branch = self._sip.gen_branch()
-        data, destination = self._dialog.build_request("UPDATE", branch, (self._contact, ALLOW, *interval.request))
-        self._sip.transactions.request(
-            data, destination, branch, "UPDATE", lambda response: self._refreshed(interval, response)
-        )
+        headers = (self._contact, ALLOW, *interval.request)
+        self._requests.send("UPDATE", headers, lambda response: self._refreshed(interval, response))
 
     def _refreshed(self, interval: Interval, response: SipMessage | None) -> None:
         if not self._running or self._in_force is None:
