@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import pytest
 
 from tests.sip.conftest import Desk, start_phone
 from tests.sip.desk import ended, no_traces
+from tests.sip.messages import parsed, request
 from tests.sip.peer import Leg, Peer
+from tests.sip.wire import Wire
 from tests.support import until
 from voice.media.loop import MediaLoop
 from voice.sip import Credentials, Phone, SipMessage
+from voice.sip.call import TRANSFER_SECONDS
 from voice.sip.challengers import Challengers
-from voice.sip.transfer import Patience, refer_to
+from voice.sip.dialog import Dialog
+from voice.sip.response import build_response
+from voice.sip.transfer import Patience, Transfer, refer_to
 
 CHALLENGE = 'Digest realm="pbx", nonce="n1", qop="auth", algorithm=MD5'
 ACTIVE, OVER = "active;expires=60", "terminated;reason=noresource"
@@ -125,6 +131,82 @@ def test_a_pbx_that_rings_for_ever(call: Transferred, desk: Desk) -> None:
     until(lambda: call.notify("SIP/2.0 180 Ringing") != 200 or call.results, what="the end of patience")
     assert call.result() is False
     assert desk.events == []
+
+
+class Timed(Wire):
+    """A transfer under a clock that the test moves, with the patience of a real one. The PBX accepts it at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.result: Future[bool] = Future()
+        self._transfer = Transfer(
+            self.transactions,
+            Dialog(parsed(request("INVITE")), "ours", ("192.0.2.1", 5060)),
+            "sip:100@192.0.2.10",
+            "<sip:voicemail@192.0.2.1>",
+            credentials=Credentials("", ""),
+            may_challenge=lambda _: False,
+            patience=Patience(),
+            on_moved=lambda: None,
+            result=self.result,
+        )
+        self._transfer.begin()
+        answer = parsed(build_response(parsed(self.sent[-1][1]), 202))
+        transaction = self.transactions.find_client(answer)
+        assert transaction
+        transaction.receive(answer)
+
+    def notify(self, at: float, status: int) -> None:
+        """A NOTIFY with this status, so many seconds after the 202."""
+        self.pass_until(at)
+        headers = ("Event: refer", f"Subscription-State: {ACTIVE}")
+        body = f"SIP/2.0 {status} Any\r\n".encode()
+        self._transfer.notified(parsed(request("NOTIFY", "sip:a@192.0.2.1", *headers, body=body)))
+
+    def ends(self) -> float:
+        """When it is given up."""
+        while not self.result.done():
+            self.pass_until(self.now + 1)
+        assert self.result.result() is False
+        return self.now
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        ((0, 100), (1, 180), (60.5, 200)),
+        ((0, 100), (50, 180), (100, 183), (150, 200)),
+        ((7, 180), (66, 183), (125, 200)),
+    ],
+)
+def test_a_target_that_rings_for_a_minute_and_answers(told: tuple[tuple[float, int], ...]) -> None:
+    timed = Timed()
+    for at, status in told:
+        timed.notify(at, status)
+    assert timed.result.result(0) is True
+
+
+@pytest.mark.parametrize(
+    ("told", "end"),
+    [
+        (((0, 100), (1, 180)), 61),
+        (((0, 180), (30, 180), (59, 100)), 60),
+        (((0, 100), (30, 180), (59, 100), (80, 180)), 90),
+        (tuple((50 * step, 100 + step) for step in range(5)), 210),
+    ],
+    ids=["no end", "the same or a lower one", "lower, then the same", "higher for ever"],
+)
+def test_a_target_that_never_answers_is_waited_for_no_longer(told: tuple[tuple[float, int], ...], end: float) -> None:
+    timed = Timed()
+    for at, status in told:
+        timed.notify(at, status)
+    assert timed.ends() == end
+
+
+def test_the_flow_waits_longer_than_any_transfer_takes() -> None:
+    """Six REFERs, each with another challenge, nothing, and a target that gets on as slowly as it may."""
+    patience = Patience()
+    assert 6 * 32 + patience.first + patience.steps * patience.last < TRANSFER_SECONDS
 
 
 def test_a_subscription_that_ends_without_a_result(call: Transferred) -> None:

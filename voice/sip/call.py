@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 SDP_TYPE = "application/sdp"
 RING_SECONDS = 180.0
-TRANSFER_SECONDS = 300.0
+TRANSFER_SECONDS = 480.0
 """Longer than every time-out of a transfer together: only a SIP thread that is gone takes so long."""
 
 

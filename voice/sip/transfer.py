@@ -29,10 +29,14 @@ _STATUS = re.compile(rb"SIP/2\.0[ \t]+([1-6][0-9]{2})(?![0-9])")
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a transfer may take, in seconds after the 2xx to REFER: until the first NOTIFY, and until the last."""
+    """How long a transfer may take, in seconds: from the 2xx to REFER to the first NOTIFY, and from that to the last.
+
+    The latter begins anew where the call to the target gets on, `steps` times in all.
+    """
 
     first: float = 8.0
     last: float = 60.0
+    steps: int = 4
 
 
 def refer_to(target: str, place: Address) -> str:
@@ -82,7 +86,9 @@ class Transfer:
         self._numbers: set[str] = set()
         self._timer: Timer | None = None
         self._subscribed = True
-        self._accepted = self._ringing = self._over = False
+        # The highest 1xx of the target, and how often it rose.
+        self._progress, self._steps = -1, 0
+        self._accepted = self._over = False
 
     @property
     def is_under_way(self) -> bool:
@@ -119,10 +125,8 @@ class Transfer:
         elif state == "terminated":
             # Without a final status: what comes of it nobody will tell.
             self._end(False)
-        elif not self._ringing:
-            # Once: a PBX that tells the same for ever would hold the call for ever.
-            self._ringing = True
-            self._wait(self._patience.last)
+        else:
+            self._get_on(status)
 
     def _send(self) -> None:
         headers = [
@@ -163,6 +167,13 @@ class Transfer:
     def _accept(self) -> None:
         self._accepted = True
         self._wait(self._patience.first)
+
+    def _get_on(self, status: int) -> None:
+        """A 1xx, or 0 for what cannot be read: 100, 180 and 183 come one after the other, and each is worth a wait."""
+        # Only higher ones, and not for ever: a PBX that tells the same all the time would hold the call for as long.
+        if status > self._progress and self._steps < self._patience.steps:
+            self._progress, self._steps = status, self._steps + 1
+            self._wait(self._patience.last)
 
     def _wait(self, seconds: float) -> None:
         if self._timer:
