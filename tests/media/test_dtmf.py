@@ -98,6 +98,42 @@ def test_a_key_held_longer_than_a_duration_can_say_is_one_key() -> None:
     assert keys_of([*segments, end, after]) == "99"
 
 
+def held(packets: list[tuple[int, int, bytes]]) -> str:
+    """The keys told, and in brackets which one goes on: one bracket a packet."""
+    heard = ""
+
+    def hear(text: str) -> None:
+        nonlocal heard
+        heard += text
+
+    receiver = EventReceiver(lambda key: hear(f"({key})"))
+    for packet in packets:
+        hear(receiver.put(*packet) or "")
+    return heard
+
+
+def test_a_key_goes_on_until_its_last_end() -> None:
+    """A press of a second: fifty updates and three ends, one of which tells it."""
+    assert held([(SSRC, 800, part) for part in press("1", updates=50)]) == "1" + "(1)" * 52
+
+
+def test_a_key_goes_on_in_its_next_segment() -> None:
+    packets = [
+        (SSRC, 800, payload("9", 0xFFFF)),
+        (SSRC, 800 + 0xFFFF, payload("9")),
+        (SSRC, 900 + 0xFFFF, payload("8")),
+    ]
+    assert held(packets) == "9(9)8"
+
+
+def test_late_packets_of_a_key_before_are_no_holding() -> None:
+    first, second = press("1"), press("2")
+    assert (
+        held([(SSRC, 800, first[0]), (SSRC, 2400, second[0]), (SSRC, 800, first[-1]), (SSRC, 2400, second[-1])])
+        == "12(2)"
+    )
+
+
 @pytest.mark.parametrize("event", [16, 17, 32, 255])
 def test_a_hook_flash_and_other_events_are_no_keys(event: int) -> None:
     assert keys_of([(SSRC, 800, payload(event)), (SSRC, 800, payload(event, end=True))]) == ""

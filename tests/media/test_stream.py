@@ -265,6 +265,24 @@ def test_a_key_told_by_info_too_is_one_key(side: Side, peer: Peer, loop: MediaLo
     assert side.events == [Digit("5"), Digit("6")]
 
 
+def test_a_key_held_for_seconds_and_told_by_info_when_it_is_let_go_is_one_key(side: Side, peer: Peer) -> None:
+    clock = [0.0]
+    side.stream._keys._now = lambda: clock[0]
+    for step in range(4):
+        clock[0] = float(step)
+        packet = RTPPacket(
+            peer.event_type, peer.number, 0, peer.ssrc, bytes((5, 10)) + (step * 8000).to_bytes(2, "big")
+        )
+        peer.send(side.stream, rtp.build(packet))
+        peer.number += 1
+        side.wait_received(peer.number)
+    clock[0] += 1.0
+    side.stream.digit("5")
+    side.stream.digit("6")
+    side.wait_event(Digit("6"))
+    assert side.events == [Digit("5"), Digit("6")]
+
+
 # -- other payload types in the middle of a call
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from voice.media.rtp import RTPError
@@ -39,11 +40,14 @@ class EventReceiver:
     A key is known by SSRC, timestamp and event: some peers send keys with an SSRC of their own, and use
     a timestamp again with the next SSRC. A key that is held for over 8 s goes on in a new segment with a
     new timestamp (section 2.5.1.3) and is still one key.
+
+    on_held(key) is called with each further packet of the key that came last, its end among them.
     """
 
-    __slots__ = ("_open", "_seen")
+    __slots__ = ("_on_held", "_open", "_seen")
 
-    def __init__(self) -> None:
+    def __init__(self, on_held: Callable[[str], object] | None = None) -> None:
+        self._on_held = on_held
         self._seen: tuple[tuple[int, int, int], ...] = ()
         self._open: tuple[int, int, int] | None = None
 
@@ -56,8 +60,18 @@ class EventReceiver:
         if identity in self._seen:
             if self._open == identity and event.end:
                 self._open = None
+            # A late packet of a key before says nothing of the one that is held now.
+            if identity == self._seen[-1]:
+                self._goes_on(event.key)
             return None
         continued = self._open == (ssrc, (timestamp - SEGMENT) & 0xFFFFFFFF, event.event)
         self._seen = (*self._seen[1 - REMEMBERED_EVENTS :], identity)
         self._open = None if event.end else identity
-        return None if continued else event.key
+        if continued:
+            self._goes_on(event.key)
+            return None
+        return event.key
+
+    def _goes_on(self, key: str) -> None:
+        if self._on_held is not None:
+            self._on_held(key)

@@ -109,8 +109,9 @@ class Receiver:
         event_type: int | None,
         on_key: Callable[[str], None],
         arrival: Arrival | None = None,
+        on_key_held: Callable[[str], object] | None = None,
     ) -> None:
-        """arrival: where the datagrams are that take() is told of."""
+        """arrival: where the datagrams are that take() is told of. on_key_held: hears as long as a key is held."""
         self._arrival = arrival or Arrival()
         self._buffer = self._arrival.data
         self._audio_types: frozenset[int] = frozenset()
@@ -128,7 +129,7 @@ class Receiver:
         self._silence = law.silence(FRAME_SAMPLES)
         self._background = Background(law)
         self._on_key = on_key
-        self._events = EventReceiver()
+        self._events = EventReceiver(on_key_held)
         self._timeline = Timeline()
         self._ssrc = -1
         self.jitter: JitterBuffer[tuple[int, int, bytes]] = JitterBuffer()

@@ -115,7 +115,12 @@ class MediaStream(_Own, RTPClient):
         self._sender = Sender(self.law, self.payload_type, weakly(self._played))
         keys = self._keys = Keys(weakly(self._key), lambda: loop.now)
         self._receiver = Receiver(
-            self.law, self.payload_type, self.event_payload_type, lambda key: keys.tell(key, "event"), loop.arrival
+            self.law,
+            self.payload_type,
+            self.event_payload_type,
+            lambda key: keys.tell(key, "event"),
+            loop.arrival,
+            lambda key: keys.goes_on(key, "event"),
         )
         self._sink: Sink | None = None
         self._ears: SentenceEars | None = None
