@@ -85,6 +85,8 @@ class Call:
         self._ended: str | None = None
         self._playing = 0
         self.held = False
+        # How often hold began or ended: who looks only now and then sees that there was one in between.
+        self.hold_changes = 0
         self.answered = False
         # How many errands the flow waits for: somebody else's work, which takes its time (voice/twiml/waiting.py).
         self.errands_out = 0
@@ -115,6 +117,7 @@ class Call:
         """Tell the flow that something happened; never blocks."""
         if isinstance(event, HoldChanged):
             self.held = event.held
+            self.hold_changes += 1
             return
         if isinstance(event, Ended):
             self._ended = self._ended or event.reason

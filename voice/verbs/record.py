@@ -53,9 +53,9 @@ class Record:
 
     def _until_end(self, call: Call) -> tuple[str, str]:
         """Wait for the end. Phones that send nothing while it is quiet are heard by the clock of wait()."""
-        received, quiet, step = -1, 0.0, QUIET_STEP
+        quiet = _Quiet(call)
         while True:
-            event = call.wait(step)
+            event = call.wait(quiet.step)
             if isinstance(event, Digit) and event.key in self.finish_on:
                 return KEY, event.key
             if isinstance(event, SilenceReached):
@@ -67,10 +67,26 @@ class Record:
             if isinstance(event, MediaTimeout):
                 return NO_MEDIA, ""
             if event is None:
-                now_received = call.packets_received
-                quiet = quiet + step if now_received == received else 0.0
-                # Where packets come there is little to look for, and each look of each call costs.
-                step = QUIET_STEP if now_received == received else LIVELY_STEP
-                received = now_received
-                if self.silence_timeout and quiet >= self.silence_timeout and not call.held:
+                quiet.look()
+                if self.silence_timeout and quiet.seconds >= self.silence_timeout:
                     return SILENCE, ""
+
+
+class _Quiet:
+    """For how many seconds no packets have come, hold not counted; `step` is how long to wait until the next look."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._received, self._hold_changes = -1, call.hold_changes
+        self.seconds, self.step = 0.0, QUIET_STEP
+
+    def look(self) -> None:
+        """Called after each `step` seconds."""
+        received, hold_changes = self._call.packets_received, self._call.hold_changes
+        came = received != self._received
+        # A hold that ended since the last look counts as well: the first packet after it may not be here yet.
+        was_held = self._call.held or hold_changes != self._hold_changes
+        self.seconds = 0.0 if came or was_held else self.seconds + self.step
+        # Where packets come there is little to look for, and each look of each call costs.
+        self.step = LIVELY_STEP if came else QUIET_STEP
+        self._received, self._hold_changes = received, hold_changes
