@@ -58,6 +58,9 @@ class Ear:
     def lost(self, samples: int) -> None:
         self.gaps.append((len(self.heard), samples))
 
+    def interrupted(self) -> None:
+        """A hold leaves no trace."""
+
     def hear(self, *datagrams: bytes) -> list[bool]:
         """One datagram each 20 ms."""
         answers = []

@@ -104,6 +104,9 @@ class Ear:
     def lost(self, samples: int) -> None:
         """What stands for lost packets stays silence."""
 
+    def interrupted(self) -> None:
+        """A hold leaves no trace."""
+
 
 class Side:
     """Our side of a call: a stream on a loop, its events, and whether its port was given back."""

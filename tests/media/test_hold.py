@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.media.peer import EVENT_TYPE, Peer, Side, numbered
+from tests.peers.speech import speech
 from tests.support import until
 from voice.events import MediaTimeout, PlaybackDone, SilenceReached
 from voice.media import rtp
@@ -42,16 +43,29 @@ def test_on_hold_nothing_is_sent_and_what_plays_waits(side: Side, peer: Peer, lo
 class Clock:
     """Time as a stream sees it, without a loop that runs."""
 
-    def __init__(self, side: Side, loop: MediaLoop) -> None:
-        self.side, self.loop, self.now = side, loop, 1000.0
+    def __init__(self, side: Side, loop: MediaLoop, peer: Peer) -> None:
+        self.side, self.loop, self.peer, self.now = side, loop, peer, 1000.0
 
     def run(self, seconds: int) -> None:
         for _ in range(seconds):
-            self.now += 1.0
-            self.loop.now = self.now
-            while not self.loop._commands.empty():
-                self.loop._commands.get()()
+            self._move_on(self.now + 1.0)
             self.side.stream.check(self.now)
+
+    def hear(self, payload: bytes) -> None:
+        """The peer says this, a packet each 20 ms; the stream is checked each second meanwhile."""
+        stream, peer = self.side.stream, self.peer
+        for start in range(0, len(payload), 160):
+            self._move_on(self.now + 0.02)
+            stream._receiver.datagram(peer.packet(payload[start : start + 160], peer.number), self.now)
+            peer.number += 1
+            if peer.number % 50 == 0:
+                stream.check(self.now)
+
+    def _move_on(self, now: float) -> None:
+        """To this time; what was asked of the stream is done then."""
+        self.now = self.loop.now = now
+        while not self.loop._commands.empty():
+            self.loop._commands.get()()
 
 
 @pytest.fixture
@@ -59,7 +73,7 @@ def clock(peer: Peer) -> Iterator[Clock]:
     loop = MediaLoop()
     side = Side(loop, peer, media_timeout=30)
     side.stream.open()
-    yield Clock(side, loop)
+    yield Clock(side, loop, peer)
     side.stream.stop()
 
 
@@ -132,3 +146,30 @@ def test_a_peer_that_sends_packets_without_audio_is_silent(
     assert SilenceReached() in events
     assert MediaTimeout() not in events
     assert recorder.close().duration == pytest.approx(8.0, abs=1.1)
+
+
+SILENCE = Law.PCMU.silence(160)
+
+
+def recorder_of(clock: Clock, path: Path, writer: SpoolWriter, silence_timeout: float) -> Recorder:
+    """Records what the peer of this clock says from now on."""
+    recorder = Recorder(path, Law.PCMU, writer, silence_timeout, 60, clock.side.events.append)
+    clock.side.stream.record(recorder)
+    return recorder
+
+
+def test_who_paused_before_a_hold_has_the_whole_time_out_after_it(
+    clock: Clock, writer: SpoolWriter, tmp_path: Path
+) -> None:
+    recorder, stream = recorder_of(clock, tmp_path / "take.wav", writer, 5.0), clock.side.stream
+    clock.hear(speech(2.0) + SILENCE * 225)
+    stream.sending = False
+    clock.run(20)
+    stream.sending = True
+    clock.hear(SILENCE * 100 + speech(2.0))
+    assert clock.side.events == []
+    clock.hear(SILENCE * 300)
+    assert clock.side.events == [SilenceReached()]
+    stream._receiver.record(None, clock.now)
+    heard = recorder.close().heard
+    assert heard.speech_end == pytest.approx((2.0 + 4.5 + 2.0 + 2.0) * 8000, abs=1600)

@@ -193,3 +193,20 @@ def test_the_end_never_comes_before_the_frames_that_are_left(spoken_frames: int)
         quiet += left - 1
     assert detector.frames(bytes(FRAME_BYTES))
     assert 1.28 <= round((quiet + 1) * 0.02, 2) <= 1.36
+
+
+def test_a_pause_that_begins_anew_has_the_whole_time_out_and_forgets_no_word() -> None:
+    voice = as_heard(speech("test_message", "en")[: 160 * 60] * 10 ** (NORMAL / 20), Law.PCMU)
+    detector, other = SilenceDetector(2.0), SilenceDetector(2.0)
+    for each in (detector, other):
+        assert not each.frames(voice + bytes(FRAME_BYTES * 80))
+    detector.begin_anew()
+    assert detector.frames_left == 114
+    assert detector.speech_before(1 << 30) == other.speech_before(1 << 30)
+    assert (detector.snr, detector.speech_seconds) == (other.snr, other.speech_seconds)
+    assert not detector.frames(bytes(FRAME_BYTES * 113))
+    assert detector.frames(bytes(FRAME_BYTES))
+    # With the next word the time-out is what it was.
+    detector.frames(voice)
+    assert not detector.frames(bytes(FRAME_BYTES * 80))
+    assert detector.frames(bytes(FRAME_BYTES * 60))

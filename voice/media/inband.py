@@ -154,6 +154,14 @@ class KeyTonesSink:
         if self.sink is not None:
             self.sink.lost(samples)
 
+    def interrupted(self) -> None:
+        """A key that came before the hold is told now, and none goes on behind it."""
+        if self._new:
+            self._hear()
+        self._tones.pause()
+        if self.sink is not None:
+            self.sink.interrupted()
+
     def _hear(self) -> None:
         held = self._tones.sounding
         pcm16 = decode(b"".join(self._new), self._law)

@@ -58,6 +58,10 @@ class Listener:
         """
         return not self._tones.suspects and self._silence.frames_left > HEARD_TOGETHER + PATIENCE_FRAMES
 
+    def begin_anew(self) -> None:
+        """What has been quiet so far is no part of a pause that comes."""
+        self._silence.begin_anew()
+
     def hear(self, payload: bytes) -> SilenceReached | ToneReached | None:
         """Take whole frames of 160 bytes; the first reason to end that they bring, once."""
         return self.hear_pcm(self._decode(payload, 2))

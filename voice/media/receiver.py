@@ -40,6 +40,9 @@ class Sink(Protocol):
     def lost(self, samples: int) -> None:
         """The next so many samples given to frame() are silence that stands for packets that were lost."""
 
+    def interrupted(self) -> None:
+        """What comes next does not follow what came last: there was a hold between them."""
+
 
 class Waiting(Protocol):
     """Where packets wait that are read together with those of other streams (voice.media.arrivals)."""

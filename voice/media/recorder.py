@@ -101,6 +101,13 @@ class Recorder:
             # Not all gaps of a second in one piece of work: with the audio behind this one it is done.
             self._left = min(self._left, samples + 1)
 
+    def interrupted(self) -> None:
+        """The call was on hold: who paused before it has not been silent since."""
+        if self._room > 0:
+            self._work()
+            self._listener.begin_anew()
+            self._left = self._until_due()
+
     def close(self) -> RecordingResult:
         """Complete and sync the file, wait for it; OSError where anything of it could not be written."""
         self._take_new()

@@ -60,6 +60,10 @@ class SentenceEars:
     def lost(self, samples: int) -> None:
         """Silence that stands for lost packets is silence."""
 
+    def interrupted(self) -> None:
+        """Whoever was put on hold in mid-sentence says it again."""
+        self.begin_anew()
+
     def begin_anew(self) -> None:
         """What was said so far is no sentence."""
         self._waiting = b""

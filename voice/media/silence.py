@@ -58,13 +58,16 @@ class SilenceDetector:
         "_recent",
         "_speech",
         "_tail",
+        "_timeout",
         "_volume",
         "levels",
     )
 
     def __init__(self, timeout: float | None) -> None:
         self._model = webrtcvad.Vad(0)._vad
-        self._limit = NEVER if timeout is None else round(timeout / FRAME_SECONDS) + END_FRAMES
+        # Frames of a pause until its end; and of the pause that runs, which may have begun anew.
+        self._timeout = NEVER if timeout is None else round(timeout / FRAME_SECONDS) + END_FRAMES
+        self._limit = self._timeout
         self._tail = bytes(2 * WINDOW)
         # Levels of the last 3 s (a ring, `_oldest` is its first), 4 bytes each, and the lowest of them, sorted.
         self._recent = array("f")
@@ -104,6 +107,10 @@ class SilenceDetector:
         """How many frames must follow, at least 1, before the end can be reached."""
         return max(1, self._limit - self._quiet)
 
+    def begin_anew(self) -> None:
+        """A pause that runs has as long to go as one that begins now; where speech was stays known."""
+        self._limit = self._timeout + self._quiet
+
     def frames(self, pcm16: bytes) -> bool:
         """Take any number of whole frames of 160 samples; True where the end is reached within them."""
         # One loop with everything at hand: it runs 50 times a second for each call.
@@ -142,14 +149,14 @@ class SilenceDetector:
             if active in SPEECH:
                 if quiet or not self._onsets:
                     self._onsets.append((self._heard + end // FRAME_BYTES - 1, quiet))
-                    quiet = 0
+                    quiet, limit = 0, self._timeout
                 speech += 1
                 volume += level
                 continue
             quiet += 1
             if quiet >= limit and (loud_ones.bit_count() < 3 or quiet >= limit + ONSET_FRAMES):
                 ended = True
-        self._active, self._loud, self._quiet = active, loud_ones, quiet
+        self._active, self._loud, self._quiet, self._limit = active, loud_ones, quiet, limit
         self._speech, self._volume, self._oldest = speech, volume, oldest
         self._heard += len(self.levels)
         return ended

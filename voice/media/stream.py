@@ -375,6 +375,11 @@ class MediaStream(_Own, RTPClient):
         """A recording that goes on for a while: what comes need not be looked at at once, but for reports (RTCP)."""
         return self._receiver.is_patient and not (self._control is not None and self._control.is_muxed)
 
+    @property
+    def _first_sink(self) -> Sink | None:
+        """Who is given what is heard, before it is anybody else's."""
+        return self._sink if self._key_tones is None else self._key_tones
+
     def _suit_reading(self) -> None:
         """Read seldom or often, as it suits whoever listens now: the next packet joins the others of that kind."""
         if self._reads_seldom is not self._is_patient:
@@ -417,8 +422,10 @@ class MediaStream(_Own, RTPClient):
             tones = self._key_tones or KeyTonesSink(
                 self.law, lambda key: keys.tell(key, "tone"), lambda key: keys.goes_on(key, "tone")
             )
-            tones.sink, self._key_tones, sink = sink, tones, tones
-        self._receiver.record(sink, self._loop.now)
+            tones.sink, self._key_tones = sink, tones
+        else:
+            self._key_tones = None
+        self._receiver.record(self._first_sink, self._loop.now)
         self._suit_reading()
 
     def _dissolve(self, target: tuple[str, int]) -> None:
@@ -466,6 +473,9 @@ class MediaStream(_Own, RTPClient):
         self.send_apart()
         self._plain = self._sending and self._repacketiser is None
         self._restart()
+        if (ears := self._first_sink) is not None:
+            ears.interrupted()
+            self._receiver.settle()
 
     def _restart(self) -> None:
         """Hold, its end, another address: a new start for the sequence of packets and for the media time-out."""
