@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.media.peer import EVENT_TYPE, Peer, Side, numbered
+from bench import signals
+from tests.media.key_tones import payload as as_payload
+from tests.media.key_tones import tones
+from tests.media.peer import EVENT_TYPE, Ear, Peer, Side, numbered
 from tests.peers.speech import speech
 from tests.support import until
-from voice.events import MediaTimeout, PlaybackDone, SilenceReached
+from voice.events import Digit, MediaTimeout, PlaybackDone, SilenceReached
 from voice.media import rtp
 from voice.media.g711 import Law
 from voice.media.loop import MediaLoop
 from voice.media.receiver import COMFORT_NOISE
 from voice.media.recorder import Recorder
 from voice.media.rtp import RTPPacket
+from voice.media.wav import HEADER_SIZE
 from voice.media.writer import SpoolWriter
 
 
@@ -48,20 +53,20 @@ class Clock:
 
     def run(self, seconds: int) -> None:
         for _ in range(seconds):
-            self._move_on(self.now + 1.0)
+            self.move_on(self.now + 1.0)
             self.side.stream.check(self.now)
 
     def hear(self, payload: bytes) -> None:
         """The peer says this, a packet each 20 ms; the stream is checked each second meanwhile."""
         stream, peer = self.side.stream, self.peer
         for start in range(0, len(payload), 160):
-            self._move_on(self.now + 0.02)
+            self.move_on(self.now + 0.02)
             stream._receiver.datagram(peer.packet(payload[start : start + 160], peer.number), self.now)
             peer.number += 1
             if peer.number % 50 == 0:
                 stream.check(self.now)
 
-    def _move_on(self, now: float) -> None:
+    def move_on(self, now: float) -> None:
         """To this time; what was asked of the stream is done then."""
         self.now = self.loop.now = now
         while not self.loop._commands.empty():
@@ -173,3 +178,103 @@ def test_who_paused_before_a_hold_has_the_whole_time_out_after_it(
     stream._receiver.record(None, clock.now)
     heard = recorder.close().heard
     assert heard.speech_end == pytest.approx((2.0 + 4.5 + 2.0 + 2.0) * 8000, abs=1600)
+
+
+FAST = 0.006
+"""As fast as a stream reads by itself."""
+MUSIC = signals.as_sent(signals.scaled(signals.melody(2.0, np.random.default_rng(1), chords=True), -24), Law.PCMU)
+
+
+def frames_of(payload: bytes) -> list[bytes]:
+    """A payload in packets of 20 ms."""
+    return [payload[start : start + 160] for start in range(0, len(payload), 160)]
+
+
+def say(side: Side, peer: Peer, payload: bytes) -> None:
+    """The peer says this, faster than life, and it has come."""
+    before = side.stream.statistics.received
+    peer.say(side.stream, frames_of(payload), FAST)
+    side.wait_received(before + len(payload) // 160)
+
+
+@pytest.mark.parametrize("events", [True, False], ids=["with telephone events", "with keys as tones"])
+def test_what_comes_during_a_hold_is_neither_recorded_nor_heard(
+    loop: MediaLoop, peer: Peer, writer: SpoolWriter, tmp_path: Path, events: bool
+) -> None:
+    """A hold by sendonly: the other side may send music, beeps or silence (RFC 3264, section 8.4)."""
+    side = Side(loop, peer, events=events)
+    side.stream.start()
+    recorder = Recorder(tmp_path / "take.wav", Law.PCMU, writer, 4.0, 60, side.events.append)
+    side.stream.record(recorder)
+    before, after = speech(2.0), speech(2.0, seed=2)
+    say(side, peer, before)
+    side.stream.sending = False
+    say(side, peer, SILENCE * 250 + MUSIC + as_payload(tones("5")))
+    if events:
+        peer.press(side.stream, 1)
+        side.wait_event(Digit("1"))
+    side.stream.sending = True
+    say(side, peer, after)
+    side.stream.stop_recording()
+    side.stream.stop()
+    side.wait_closed()
+    assert side.events == [Digit("1")] * events
+    assert recorder.close().duration == 4.0
+    assert (tmp_path / "take.wav").read_bytes()[HEADER_SIZE:] == before + after
+
+
+@pytest.mark.parametrize("events", [True, False], ids=["with telephone events", "with keys as tones"])
+def test_a_recording_that_begins_or_ends_on_hold(loop: MediaLoop, peer: Peer, events: bool) -> None:
+    side = Side(loop, peer, events=events)
+    side.stream.start()
+    frames = [b"".join(numbered(10, 10 * turn)) for turn in range(6)]
+    first, second, third = Ear(), Ear(), Ear()
+    side.stream.record(first)
+    say(side, peer, frames[0])
+    side.stream.sending = False
+    say(side, peer, frames[1])
+    side.stream.stop_recording()
+    side.stream.record(second)
+    say(side, peer, frames[2])
+    side.stream.sending = True
+    say(side, peer, frames[3])
+    side.stream.sending = False
+    side.stream.stop_recording()
+    side.stream.sending = True
+    say(side, peer, frames[4])
+    side.stream.record(third)
+    say(side, peer, frames[5])
+    side.stream.stop()
+    side.wait_closed()
+    assert (first.heard, second.heard, third.heard) == (frames[0], frames[3], frames[5])
+    assert side.events == []
+
+
+def test_what_was_said_just_before_a_hold_and_has_not_been_read_is_recorded(clock: Clock, peer: Peer) -> None:
+    stream, ear = clock.side.stream, Ear()
+    stream.record(ear)
+    clock.move_on(clock.now)
+    frames = numbered(22)
+    # The first one ties the socket to the peer.
+    peer.send(stream, peer.packet(frames[0], 0))
+    until(lambda: stream.receive() or stream.statistics.received, what="the first packet")
+    for number in range(10):
+        peer.send(stream, peer.packet(frames[number + 1], number + 1))
+    stream.sending = False
+    clock.move_on(clock.now + 0.2)
+    for number in range(10, 20):
+        peer.send(stream, peer.packet(frames[number + 1], number + 1))
+    stream.sending = True
+    clock.move_on(clock.now + 0.2)
+    peer.send(stream, peer.packet(frames[21], 21))
+    until(lambda: stream.receive() or stream.statistics.received == 22, what="the last packet")
+    assert ear.heard == b"".join(frames[:11]) + frames[21]
+
+
+def test_a_peer_that_sends_music_on_hold_is_there(clock: Clock) -> None:
+    clock.side.stream.sending = False
+    for _ in range(175):
+        clock.hear(MUSIC)
+    assert clock.side.events == []
+    clock.run(310)
+    assert clock.side.events == [MediaTimeout()]

@@ -275,7 +275,7 @@ class Receiver:
         self.settle()
 
     def restart(self, now: float) -> None:
-        """Another source, or the same one after a pause that is not to be recorded (hold)."""
+        """Another source, or the same one after a pause that leaves no trace (hold); record() says who listens."""
         self.drain(now)
         self._ssrc = -1
         self.jitter.reset()

@@ -425,7 +425,11 @@ class MediaStream(_Own, RTPClient):
             tones.sink, self._key_tones = sink, tones
         else:
             self._key_tones = None
-        self._receiver.record(self._first_sink, self._loop.now)
+        self._attach()
+
+    def _attach(self) -> None:
+        """Let who listens hear; on hold nobody does, since that is not said to us: music, or talk with others."""
+        self._receiver.record(self._first_sink if self._sending else None, self._loop.now)
         self._suit_reading()
 
     def _dissolve(self, target: tuple[str, int]) -> None:
@@ -472,10 +476,13 @@ class MediaStream(_Own, RTPClient):
     def _hold_or_resume(self) -> None:
         self.send_apart()
         self._plain = self._sending and self._repacketiser is None
+        if self._socket is not None:
+            # What was said before a hold is recorded and what came during one is not, also where it is not read yet.
+            self._socket.receive_queued(self._loop.now)
         self._restart()
         if (ears := self._first_sink) is not None:
             ears.interrupted()
-            self._receiver.settle()
+        self._attach()
 
     def _restart(self) -> None:
         """Hold, its end, another address: a new start for the sequence of packets and for the media time-out."""
