@@ -14,7 +14,7 @@ from tests.media.key_tones import tones
 from tests.media.peer import EVENT_TYPE, Ear, Peer, Side, numbered
 from tests.peers.speech import speech
 from tests.support import until
-from voice.events import Digit, MediaTimeout, PlaybackDone, SilenceReached
+from voice.events import Digit, LimitReached, MediaTimeout, PlaybackDone, SilenceReached
 from voice.media import rtp
 from voice.media.g711 import Law
 from voice.media.loop import MediaLoop
@@ -132,25 +132,93 @@ def test_a_peer_whose_port_is_closed_does_no_harm(loop: MediaLoop) -> None:
     assert side.events == []
 
 
-@pytest.mark.parametrize(("kind", "payload"), [(COMFORT_NOISE, b"\x46"), (EVENT_TYPE, b"\x01\x0a\x00\xa0")])
+@pytest.mark.parametrize("spoken", [50, 0], ids=["after a word", "from the beep on"])
+@pytest.mark.parametrize(("kind", "payload"), [(COMFORT_NOISE, b"\x46"), (EVENT_TYPE, b"\x01\x0a\x00\xa0"), (0, b"")])
 def test_a_peer_that_sends_packets_without_audio_is_silent(
-    clock: Clock, peer: Peer, writer: SpoolWriter, tmp_path: Path, kind: int, payload: bytes
+    clock: Clock, peer: Peer, writer: SpoolWriter, tmp_path: Path, kind: int, payload: bytes, spoken: int
 ) -> None:
     """Some send comfort noise again and again in a pause, and a key that is held down is packets too."""
     stream, events = clock.side.stream, clock.side.events
     recorder = Recorder(tmp_path / "take.wav", Law.PCMU, writer, 4.0, 60, events.append)
     stream.record(recorder)
     clock.run(1)
-    for number in range(50):
+    for number in range(spoken):
         stream._receiver.datagram(peer.packet(bytes((number, 255 - number)) * 80, number), clock.now + number * 0.02)
-    for number in range(50, 50 + 8 * 50, 10):
+    silent_at = None
+    for number in range(spoken, spoken + 8 * 50, 10):
         stream._receiver.datagram(rtp.build(RTPPacket(kind, number, 8000, peer.ssrc, payload)), clock.now)
         if number % 50 == 0:
             clock.run(1)
+        if silent_at is None and SilenceReached() in events:
+            silent_at = (number - spoken) / 50
     stream._receiver.record(None, clock.now)
-    assert SilenceReached() in events
+    assert silent_at == pytest.approx(4.3, abs=1.1)
     assert MediaTimeout() not in events
     assert recorder.close().duration == pytest.approx(8.0, abs=1.1)
+
+
+def test_comfort_noise_alone_is_silence_after_a_hold_and_at_another_address(
+    clock: Clock, peer: Peer, writer: SpoolWriter, tmp_path: Path
+) -> None:
+    stream, events = clock.side.stream, clock.side.events
+
+    def hear_noise(seconds: int) -> None:
+        for _ in range(seconds):
+            stream._receiver.datagram(rtp.build(RTPPacket(COMFORT_NOISE, 1, 8000, peer.ssrc, b"\x46")), clock.now)
+            clock.run(1)
+
+    for number, change in enumerate(("hold", "address")):
+        recorder = Recorder(tmp_path / f"{number}.wav", Law.PCMU, writer, 4.0, 60, events.append)
+        stream.record(recorder)
+        clock.hear(speech(2.0))
+        if change == "hold":
+            stream.sending = False
+            hear_noise(20)
+            stream.sending = True
+        else:
+            stream.retarget("127.0.0.1", 9)
+        assert events == []
+        hear_noise(3)
+        assert events == []
+        hear_noise(4)
+        assert events == [SilenceReached()]
+        stream._receiver.record(None, clock.now)
+        assert recorder.close().duration == pytest.approx(8.0, abs=0.1)
+        events.clear()
+
+
+def test_the_longest_duration_ends_a_recording_of_comfort_noise(
+    clock: Clock, peer: Peer, writer: SpoolWriter, tmp_path: Path
+) -> None:
+    """Also where silence never does."""
+    recorder = Recorder(tmp_path / "take.wav", Law.PCMU, writer, None, 10, clock.side.events.append)
+    clock.side.stream.record(recorder)
+    for _ in range(12):
+        clock.run(1)
+        noise = rtp.build(RTPPacket(COMFORT_NOISE, 1, 8000, peer.ssrc, b"\x46"))
+        clock.side.stream._receiver.datagram(noise, clock.now)
+    assert clock.side.events == [LimitReached()]
+    assert recorder.close().duration == 10.0
+
+
+def test_who_takes_his_time_to_begin_has_no_silence_before_his_first_word(clock: Clock) -> None:
+    ear = Ear()
+    clock.side.stream.record(ear)
+    clock.run(3)
+    clock.hear(b"".join(numbered(10)))
+    assert ear.heard == b"".join(numbered(10))
+
+
+def test_a_key_just_before_the_first_word_leaves_no_silence(clock: Clock, peer: Peer) -> None:
+    """The last packets of the key that began the recording may come when it has begun."""
+    ear = Ear()
+    clock.side.stream.record(ear)
+    clock.run(1)
+    key = rtp.build(RTPPacket(EVENT_TYPE, 0, 8000, peer.ssrc, b"\x01\x8a\x03\x20"))
+    clock.side.stream._receiver.datagram(key, clock.now)
+    clock.side.stream.check(clock.now + 0.5)
+    clock.hear(b"".join(numbered(10)))
+    assert ear.heard == b"".join(numbered(10))
 
 
 SILENCE = Law.PCMU.silence(160)

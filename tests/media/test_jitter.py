@@ -168,6 +168,18 @@ def test_a_pause_of_the_peer_is_filled_to_the_clock_and_not_twice() -> None:
     assert timeline.place(160 + 17_600, 160, 2.24) == 1600
 
 
+def test_a_peer_that_is_there_without_audio_pauses_from_the_start_on() -> None:
+    timeline = Timeline()
+    timeline.reset(10.0)
+    assert timeline.idle(11.0) == 0
+    timeline.no_audio()
+    assert timeline.idle(12.0) == 16_000
+    assert timeline.idle(13.0) == 8000
+    assert timeline.place(77, 160, 14.0) == 8000 - 160
+    timeline.reset(20.0)
+    assert timeline.idle(21.0) == 0
+
+
 def test_another_ssrc_is_placed_by_the_clock_only_where_the_gap_can_be_heard() -> None:
     for pause, silence in ((0.0, 0), (0.08, 0), (0.5, 4000)):
         timeline = Timeline()

@@ -139,18 +139,26 @@ class Timeline:
     Gaps are seen by the 32-bit timestamp: lost packets, telephone events, pauses in which the peer sends
     nothing. What comes out never runs ahead of the clock by more than SLACK_SAMPLES through filling, so
     a timestamp that jumps by hours adds nothing. Times in seconds of any steady clock.
+
+    The count starts with the first packet of audio. Only a peer that is there without any has its pause from reset()
+    on counted: until then it may be that nothing has come because it takes its time to begin.
     """
 
-    __slots__ = ("_expected", "_origin", "_samples")
+    __slots__ = ("_expected", "_is_there", "_origin", "_samples")
 
     def __init__(self) -> None:
-        self.reset()
+        self.reset(0.0)
 
-    def reset(self) -> None:
+    def reset(self, now: float) -> None:
         """Forget everything: the next packet starts a new count."""
         self._expected = -1
-        self._origin = 0.0
+        self._is_there = False
+        self._origin = now
         self._samples = 0
+
+    def no_audio(self) -> None:
+        """A packet without audio has come: comfort noise, a key that is held down."""
+        self._is_there = True
 
     def renumber(self) -> None:
         """The next packet's timestamp has nothing to do with those before it (another SSRC)."""
@@ -178,8 +186,8 @@ class Timeline:
         return gap
 
     def idle(self, now: float) -> int:
-        """Nothing has come for a while: how many samples of silence bring the recording up to the clock."""
-        if not self._samples:
+        """No audio has come for a while: how many samples of silence bring the recording up to the clock."""
+        if not self._samples and not self._is_there:
             return 0
         behind = max(0, int((now - self._origin) * SAMPLE_RATE) - self._samples)
         if self._expected >= 0:

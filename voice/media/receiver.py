@@ -271,7 +271,9 @@ class Receiver:
         """Give all audio from now on to this sink; None: to nobody. What is held goes to the sink before."""
         self.drain(now)
         self._sink = sink
-        self._timeline.reset()
+        self._timeline.reset(now)
+        if sink is not None:
+            self.heard_at = now
         self.settle()
 
     def restart(self, now: float) -> None:
@@ -279,7 +281,8 @@ class Receiver:
         self.drain(now)
         self._ssrc = -1
         self.jitter.reset()
-        self._timeline.reset()
+        self._timeline.reset(now)
+        self.heard_at = now
         self._be_patient()
 
     def idle(self, now: float) -> None:
@@ -295,7 +298,7 @@ class Receiver:
         return self._sink is not None and now - self._last_heard_at() >= IDLE_SECONDS
 
     def _last_heard_at(self) -> float:
-        """When audio came last."""
+        """When audio came last, or was waited for first."""
         if self.waits_at is not None and self.waits_at.count:
             return self.waits_at.heard_at
         return self._times[-1] if self._times else self.heard_at
@@ -318,14 +321,15 @@ class Receiver:
             if ssrc != self._ssrc:
                 self._switch(ssrc, now)
             self.jitter.suit(len(payload))
-        else:
-            if not self._other(payload_type, ssrc, timestamp, payload):
-                return False
-            if ssrc != self._ssrc:
-                self._received += 1
-                return True
+        elif self._other(payload_type, ssrc, timestamp, payload):
             payload = NO_AUDIO
+        else:
+            return False
         self._received += 1
+        if not payload:
+            self._timeline.no_audio()
+        if ssrc != self._ssrc:
+            return True
         expected = self.jitter.expected
         ready = self.jitter.put(sequence, (sequence, timestamp, payload))
         if ready and self._sink is not None:
