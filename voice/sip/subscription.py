@@ -133,7 +133,7 @@ class Subscription:
             ("Event", f"{PACKAGE};id={self.event_id}" if self.event_id else PACKAGE),
             ("Subscription-State", self._state()),
             ("Contact", f"<sip:{bracketed(host)}:{port}>"),
-            *self._authenticator.headers("NOTIFY", self.dialog.request_uri, body),
+            *(self._authenticator.headers("NOTIFY", self.dialog.request_uri, body) if self._is_for_pbx else ()),
             *([("Content-Type", CONTENT_TYPE)] if body else []),
         ]
         branch = f"z9hG4bK{secrets.token_hex(12)}"
@@ -142,6 +142,11 @@ class Subscription:
         if self.dialog.local_sequence > self._reserved - RESERVED_NUMBERS // 2 and not self._reason:
             self._on_reserve(self)
         self._transactions.request(data, destination, branch, "NOTIFY", self._answered)
+
+    @property
+    def _is_for_pbx(self) -> bool:
+        """Whether what is sent now goes to who may ask for our password: the Contact may have moved."""
+        return self._may_challenge(self.dialog.next_hop[0])
 
     @property
     def _is_counted(self) -> bool:

@@ -129,11 +129,13 @@ class Transfer:
             self._get_on(status)
 
     def _send(self) -> None:
+        # The Contact may have moved since the challenge.
+        is_for_pbx = self._may_challenge(self._dialog.next_hop[0])
         headers = [
             ("Contact", self._contact),
             ("Refer-To", f"<{self._target}>"),
             ("Referred-By", self._contact),
-            *self._authenticator.headers("REFER", self._dialog.request_uri),
+            *(self._authenticator.headers("REFER", self._dialog.request_uri) if is_for_pbx else ()),
         ]
         branch = f"z9hG4bK{secrets.token_hex(12)}"
         data, destination = self._dialog.build_request("REFER", branch, headers)
