@@ -318,25 +318,35 @@ def test_a_recording_that_begins_or_ends_on_hold(loop: MediaLoop, peer: Peer, ev
     assert side.events == []
 
 
-def test_what_was_said_just_before_a_hold_and_has_not_been_read_is_recorded(clock: Clock, peer: Peer) -> None:
+def test_what_is_said_just_before_and_just_after_a_hold_is_recorded_though_it_is_read_later(
+    clock: Clock, peer: Peer
+) -> None:
     stream, ear = clock.side.stream, Ear()
+    frames = numbered(40)
     stream.record(ear)
     clock.move_on(clock.now)
-    frames = numbered(22)
+
+    def send(first: int, last: int) -> None:
+        for number in range(first, last):
+            peer.send(stream, peer.packet(frames[number], number))
+
+    def read(count: int) -> None:
+        until(lambda: stream.receive() or stream.statistics.received == count, what=f"{count} packets")
+
     # The first one ties the socket to the peer.
-    peer.send(stream, peer.packet(frames[0], 0))
-    until(lambda: stream.receive() or stream.statistics.received, what="the first packet")
-    for number in range(10):
-        peer.send(stream, peer.packet(frames[number + 1], number + 1))
+    send(0, 1)
+    read(1)
+    send(1, 10)
     stream.sending = False
     clock.move_on(clock.now + 0.2)
-    for number in range(10, 20):
-        peer.send(stream, peer.packet(frames[number + 1], number + 1))
+    send(10, 20)
+    read(20)
     stream.sending = True
+    send(20, 30)
     clock.move_on(clock.now + 0.2)
-    peer.send(stream, peer.packet(frames[21], 21))
-    until(lambda: stream.receive() or stream.statistics.received == 22, what="the last packet")
-    assert ear.heard == b"".join(frames[:11]) + frames[21]
+    send(30, 40)
+    read(40)
+    assert ear.heard == b"".join(frames[:10] + frames[20:])
 
 
 def test_a_peer_that_sends_music_on_hold_is_there(clock: Clock) -> None:

@@ -476,8 +476,9 @@ class MediaStream(_Own, RTPClient):
     def _hold_or_resume(self) -> None:
         self.send_apart()
         self._plain = self._sending and self._repacketiser is None
-        if self._socket is not None:
-            # What was said before a hold is recorded and what came during one is not, also where it is not read yet.
+        if not self._sending and self._socket is not None:
+            # What was said before a hold is recorded, also where it is not read yet. Behind a hold what is not read yet
+            # may be the first word: it is left for whoever listens from now on.
             self._socket.receive_queued(self._loop.now)
         self._restart()
         if (ears := self._first_sink) is not None:
