@@ -40,6 +40,21 @@ def test_hold_and_resume(peer: Peer, desk: Desk) -> None:
     assert leg.ask("BYE").code == 200
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["in the INVITE", "in the ACK"])
+def test_a_call_that_comes_on_hold_is_known_to_be(peer: Peer, desk: Desk, late: bool) -> None:
+    """As a transfer leaves it until it is completed: its caller is not silent meanwhile."""
+    leg, held = Leg(peer), audio("a=sendonly")
+    if late:
+        leg.send("INVITE")
+        leg.ack(leg.final(), body=held)
+    else:
+        leg.establish(body=held)
+    until(lambda: desk.events == [HoldChanged(True)], what="hold")
+    assert leg.ask("INVITE", body=audio()).code == 200
+    until(lambda: desk.events == [HoldChanged(True), HoldChanged(False)], what="resume")
+    assert leg.ask("BYE").code == 200
+
+
 def version_of(message: SipMessage) -> int:
     line = next(line for line in message.content.decode().splitlines() if line.startswith("o="))
     return int(line.split()[2])

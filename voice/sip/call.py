@@ -251,6 +251,9 @@ class SipCall(_Own, VoIPCall):
             self._waiting_answer = result
         self._send_ok(self.request, self._offer, self._session.agreed, self._interval)
         if self._offer is not None:
+            if self._session.held:
+                # From the INVITE on, as a transfer that was not completed yet leaves it.
+                self._events.put(HoldChanged(True))
             self.stream.start()
             result.set_result(True)
         self._offer = None

@@ -84,6 +84,8 @@ class Session:
 
     def follow(self, agreed: Agreed) -> bool:
         """Do as a description says: hold, resume, address, payload types. True where hold began or ended."""
+        # Before the first description nobody is on hold.
+        before = self.held and self.agreed is not PROVISIONAL
         if self.agreed is PROVISIONAL:
             self._settle(agreed)
         self.agreed = agreed
@@ -92,8 +94,8 @@ class Session:
             self.stream.retarget(agreed.host, agreed.port, agreed.rtcp, agreed.mux)
         self.stream.ptime = agreed.ptime
         self.stream.sending = not agreed.held
-        changed, self.held = agreed.held != self.held, agreed.held
-        return changed
+        self.held = agreed.held
+        return agreed.held != before
 
     def _write(self, offer: SessionDescription | None, agreed: Agreed | None) -> bytes:
         port = self.stream.inPort
