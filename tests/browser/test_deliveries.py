@@ -60,9 +60,13 @@ def fail(site: Site, message_id: str, target: str = "global") -> str:
 
 
 def hold(site: Site, delivery_id: str, attempts: int = 1) -> None:
-    """Let it wait for an hour, whatever became of it; without an attempt it counts as under way."""
+    """Let it wait for an hour, whatever became of it.
+
+    Without an attempt it counts as under way, and waits for less than a minute: the relay believes no longer one.
+    """
+    seconds = 3600 if attempts else 55
     with site.instance.app.app_context(), writing():
-        later = {"state": "pending", "attempts": attempts, "next_try_at": utc_now() + timedelta(hours=1)}
+        later = {"state": "pending", "attempts": attempts, "next_try_at": utc_now() + timedelta(seconds=seconds)}
         db.session.execute(update(Delivery).where(Delivery.id == delivery_id).values(**later))
 
 
