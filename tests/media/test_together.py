@@ -110,6 +110,17 @@ def test_what_came_before_the_end_of_a_recording_is_in_it(loop: MediaLoop) -> No
             assert ear.heard == b"".join(frames)
 
 
+def test_what_came_in_the_moment_in_which_a_recording_ends_is_in_it(loop: MediaLoop) -> None:
+    """Commands come before sockets in a round of the loop."""
+    with call(loop) as (side, peer):
+        ear = Patient()
+        side.stream.record(ear)
+        peer.say(side.stream, numbered(13))
+        side.wait_received(13)
+        loop.call(lambda: (peer.say(side.stream, numbered(1, 13), 0), side.stream._listen())[1])
+        assert ear.heard == b"".join(numbered(14))
+
+
 def test_what_came_before_a_pause_is_filled_up_is_before_the_filling(loop: MediaLoop) -> None:
     ear = Patient()
     with call(loop) as (side, peer):

@@ -386,8 +386,8 @@ class MediaStream(_Own, RTPClient):
             self.read_apart()
 
     def _take_unread(self) -> None:
-        """Take what has come since the last visit."""
-        if self._receiver.waits_at is not None and self._socket is not None:
+        """Take what has come since the last visit, also where the loop has not come to it in this round."""
+        if self._socket is not None and (self._receiver.waits_at is not None or self._socket.is_plain):
             self._socket.receive_queued(self._loop.now)
 
     def _played(self, token: object) -> None:
