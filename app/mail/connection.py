@@ -82,7 +82,9 @@ class Connection(flask_mail.Connection):
             server = self._open()
             try:
                 # Else the system takes a megabyte of a mail at once, and nobody sees whether the server does.
-                _socket_of(server).setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE_BYTES)
+                # Where it cannot be told to, a mail goes all the same.
+                with suppress(OSError):
+                    _socket_of(server).setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE_BYTES)
                 self._introduce(server)
                 if self.mail.use_tls:
                     server.starttls(context=self._context())

@@ -115,11 +115,20 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
-// Say when the portal does not answer, and no more when it does again.
-function connection(lost) {
+// Say when the portal does not answer, and no more when it does again. A refusal of what stands before it, as of a file
+// that is too large there, has words of its own.
+function connection(lost, refused = false) {
   const line = document.getElementById("connection");
-  if (line && line.hidden === lost) line.hidden = !lost;
+  if (!line) return;
+  line.dataset.away = line.dataset.away || line.textContent;
+  const words = refused ? line.dataset.refused : line.dataset.away;
+  if (lost && line.textContent !== words) line.textContent = words;
+  if (line.hidden === lost) line.hidden = !lost;
 }
 document.addEventListener("htmx:sendError", () => connection(true));
 document.addEventListener("htmx:timeout", () => connection(true));
-document.addEventListener("htmx:afterOnLoad", (event) => connection(event.detail.xhr.status >= 500));
+document.addEventListener("htmx:afterOnLoad", (event) => {
+  const { xhr } = event.detail;
+  const refused = xhr.status >= 400 && xhr.status < 500 && xhr.status !== 422 && !xhr.getResponseHeader("HX-Reswap");
+  connection(xhr.status >= 500 || refused, refused);
+});

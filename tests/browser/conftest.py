@@ -111,8 +111,8 @@ def voice(site: Site) -> Iterator[VoiceWorker]:
 # A refused form, an unknown page, a session that ended and a proxy whose portal is away are answers that the console
 # calls errors. What htmx asks for while its page is left is cut off.
 HARMLESS = (
-    *(f"status of {code}" for code in (401, 404, 422, 502)),
-    *("Error Code 502", "htmx:afterRequest", "htmx:sendAbort", "htmx:sendError"),
+    *(f"status of {code}" for code in (401, 404, 413, 422, 502)),
+    *("Error Code 413", "Error Code 502", "htmx:afterRequest", "htmx:sendAbort", "htmx:sendError"),
 )
 
 

@@ -264,9 +264,11 @@ def test_the_test_call_leaves_a_message_that_plays(page: Page, site: Site, voice
 def test_a_proxy_s_page_takes_no_place_of_ours(page: Page, site: Site) -> None:
     """While the portal starts anew, what stands before it answers: lists stay, and so does what was typed."""
 
+    answers = {"status": 502}
+
     def answer(route: Route) -> None:
         if "hx-request" in route.request.headers:
-            route.fulfill(status=502, content_type="text/html", body="<h1>502 Bad Gateway</h1>")
+            route.fulfill(**answers, content_type="text/html", body="<h1>502 Bad Gateway</h1>")
         else:
             route.continue_()
 
@@ -286,7 +288,10 @@ def test_a_proxy_s_page_takes_no_place_of_ours(page: Page, site: Site) -> None:
     page.get_by_label("Name", exact=True).fill("Typed once")
     page.route("**/*", answer)
     page.get_by_role("button", name="Save").click()
-    expect(line).to_be_visible()
+    expect(line).to_contain_text("does not answer")
+    answers["status"] = 413
+    page.get_by_role("button", name="Save").click()
+    expect(line).to_contain_text("refused this")
     expect(page.get_by_label("Name", exact=True)).to_have_value("Typed once")
     page.unroute("**/*")
     page.get_by_role("button", name="Save").click()
